@@ -7,9 +7,7 @@ bytes, which numpy takes for arrays; a read becomes an object only where a pass 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import repeat
 from math import isnan
-from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -110,9 +108,8 @@ class Reads:
     @classmethod
     def each(cls, rows: Sequence[Record]) -> "Reads":
         """Return those of rows that have `ROW` and the other columns of one read each."""
-        one_each = zip(*(map(itemgetter(*_NAMES), rows)), strict=True) if rows else repeat((), 5)
-        first, *rest = one_each
-        return cls(b"".join(first), *rest)
+        of_one_length, *texts = ([row[name] for row in rows] for name in _NAMES)
+        return cls(b"".join(of_one_length), *texts)
 
     def __len__(self) -> int:
         return len(self._rows)
