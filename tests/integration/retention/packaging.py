@@ -6,6 +6,9 @@ from uuid import uuid4
 
 from shared.events import (
     Actor,
+    Alternative,
+    Character,
+    OtherCharacter,
     ReleaseApproved,
     ReleaseCriteria,
     ReleasePackaged,
@@ -89,3 +92,21 @@ async def a_pictured_read(retention, plate, at=NOON, *, seen=None, **changes):
     await retention.objects.put(key, JPEG)
     await retention.objects.put(read.crop_key, JPEG)
     return capture.capture, read
+
+
+async def a_known_read(retention, at=NOON):
+    """Store a read, with its capture, of which everything is known; return both."""
+    characters = [Character(c, 0.9) for c in "7A8C12"] + [Character("3")]
+    characters[2] = Character("8", 0.55, [OtherCharacter("8", 0.55), OtherCharacter("B", 0.45)])
+    return await a_pictured_read(
+        retention,
+        "7A8C123",
+        at,
+        seen={
+            "plate_as_read": "7A8·C123", "region": "US-CA", "late": True, "model": "plates@1", "confidence": 0.55,
+            "characters": characters, "misread_risk": 0.45, "source": "recognition",
+            "alternatives": [Alternative("7A8C123", 0.5), Alternative("7ABC123", 0.4)],
+            "received_at": NOON + timedelta(hours=2), "vehicle_make": "Toyota", "vehicle_model": "Camry",
+            "vehicle_colour": "silver", "direction": "receding", "speed_kmh": 48.0, "lane": 2,
+        },
+    )  # fmt: skip

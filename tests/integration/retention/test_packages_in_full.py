@@ -14,20 +14,24 @@ from shared.core.matching import Difference
 from shared.events import (
     AccessAttempted,
     Actor,
-    Alternative,
     Box,
-    Character,
     DisplayedCaution,
     DisplayedEntry,
     HitDisposed,
     HitVerified,
-    OtherCharacter,
     Place,
 )
 from tests.integration.retention.conftest import JPEG, ORI, a_capture, a_hit, a_read
 from tests.integration.retention.evidence import Page, lines, written
 from tests.integration.retention.exporting import exported
-from tests.integration.retention.packaging import NOON, a_pictured_read, an_approval, build, content
+from tests.integration.retention.packaging import (
+    NOON,
+    a_known_read,
+    a_pictured_read,
+    an_approval,
+    build,
+    content,
+)
 
 HIT = UUID(int=0x417)
 ENTRY = DisplayedEntry(
@@ -43,19 +47,7 @@ def officer(name):
 
 async def a_full_read(retention):
     """Store a read of which everything is known, with a hit that was worked, and return both."""
-    characters = [Character(c, 0.9) for c in "7A8C12"] + [Character("3")]
-    characters[2] = Character("8", 0.55, [OtherCharacter("8", 0.55), OtherCharacter("B", 0.45)])
-    capture, read = await a_pictured_read(
-        retention,
-        "7A8C123",
-        seen={
-            "plate_as_read": "7A8·C123", "region": "US-CA", "late": True, "model": "plates@1", "confidence": 0.55,
-            "characters": characters, "misread_risk": 0.45, "source": "recognition",
-            "alternatives": [Alternative("7A8C123", 0.5), Alternative("7ABC123", 0.4)],
-            "received_at": NOON + timedelta(hours=2), "vehicle_make": "Toyota", "vehicle_model": "Camry",
-            "vehicle_colour": "silver", "direction": "receding", "speed_kmh": 48.0, "lane": 2,
-        },
-    )  # fmt: skip
+    capture, read = await a_known_read(retention)
     hit = a_hit(
         read, hit_id=HIT, occurred_at=NOON + timedelta(hours=3), plate_listed="7ABC123", list_version=4,
         list_age_s=90, list_stale=True, region_read="US-CA", region_listed="US-NV", late=True, entry=ENTRY,

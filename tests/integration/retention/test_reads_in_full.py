@@ -12,16 +12,14 @@ import msgspec
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
-    Alternative,
     Box,
     Character,
     HitDisposed,
     HitVerified,
-    OtherCharacter,
 )
 from tests.integration.retention.conftest import DEVICE, JPEG, a_hit, a_read
 from tests.integration.retention.evidence import OFFICER
-from tests.integration.retention.packaging import NOON, a_pictured_read
+from tests.integration.retention.packaging import NOON, a_known_read
 
 PLACE = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0}
 WINDOW = {
@@ -32,20 +30,7 @@ WINDOW = {
 
 async def store_all(retention):
     """Store a read of which everything is known, worked, outvoted in its pass by two others; return all."""
-    characters = [Character(c, 0.9) for c in "7A8C12"] + [Character("3")]
-    characters[2] = Character("8", 0.55, [OtherCharacter("8", 0.55), OtherCharacter("B", 0.45)])
-    capture, read = await a_pictured_read(
-        retention,
-        "7A8C123",
-        NOON + timedelta(milliseconds=200),
-        seen={
-            "plate_as_read": "7A8·C123", "region": "US-CA", "late": True, "model": "plates@1", "confidence": 0.55,
-            "characters": characters, "misread_risk": 0.45, "source": "recognition",
-            "alternatives": [Alternative("7A8C123", 0.5), Alternative("7ABC123", 0.4)],
-            "received_at": NOON + timedelta(hours=2), "vehicle_make": "Toyota", "vehicle_model": "Camry",
-            "vehicle_colour": "silver", "direction": "receding", "speed_kmh": 48.0, "lane": 2,
-        },
-    )  # fmt: skip
+    capture, read = await a_known_read(retention, NOON + timedelta(milliseconds=200))
     hit = a_hit(read, hit_id=UUID(int=7), source="federal")
     named = {"hit_id": hit.hit_id, "read_id": read.read_id, "captured_on": NOON.date()}
     verified = HitVerified(
