@@ -31,6 +31,9 @@ E = TypeVar("E", bound=Event)
 GATHER_S = 0.1
 """Wait for a batch: delays a record by this much, and saves nine tenths of the transactions of a quiet stream."""
 
+MOST_READS = 3000
+"""The most reads of a transaction: of a stream that never pauses, each begins and ends for more of them (ADR-0131)."""
+
 HITS = "retention-hits"
 PACKAGES = "retention-packages"
 RECORDS = "retention-records"
@@ -134,8 +137,8 @@ def subscriptions(retention: RetentionService) -> list[Subscription]:
         ReleaseLapsed: handlers.lapsed,
     }
     return [
-        Subscription(RECORDS, records, gather_s=GATHER_S),
-        Subscription(BACKFILL, backfill, gather_s=GATHER_S),
+        Subscription(RECORDS, records, max_records=MOST_READS, gather_s=GATHER_S),
+        Subscription(BACKFILL, backfill, max_records=MOST_READS, gather_s=GATHER_S),
         Subscription(HITS, hits, gather_s=GATHER_S),
         Subscription(PACKAGES, requests),
     ]

@@ -49,11 +49,11 @@ class Settings(ApiSettings, ObjectSettings, CaptureSettings):
     retention_pass_longest_s: Annotated[float, Field(gt=0, le=600)] = 60
     """A vehicle that stays before a camera is another pass after this long."""
 
-    retention_pass_settle_s: Annotated[float, Field(ge=0, le=3600)] = 10
+    retention_pass_settle_s: Annotated[float, Field(ge=0, le=3600)] = 6
     """Reads are voted on this long after they were stored, so that others of their time, which may
     come by another way and out of order, have come too. Alerts do not wait for it."""
 
-    retention_pass_every_s: Annotated[float, Field(gt=0)] = 5
+    retention_pass_every_s: Annotated[float, Field(gt=0)] = 9
     """How often settled reads are voted on. Each turn reads some seconds of each busy device again."""
 
     retention_pass_processes: Annotated[int, Field(ge=1, le=16)] = 2
