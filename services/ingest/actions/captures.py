@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -107,7 +107,7 @@ class Captures:
             return known
         digest = upload.sha256.hex()
         rules = self._runtime.policy.devices
-        live = is_live(captured_at, received_at, rules)
+        live = is_live(captured_at, received_at, timedelta(seconds=rules.live_within_s))
         kind = CaptureReceived if live else CaptureBackfilled
         event = kind(
             event_id=capture_id,

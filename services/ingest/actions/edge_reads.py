@@ -5,7 +5,7 @@ All or nothing: the first faulty read refuses the whole batch; the error names i
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, NoReturn
 from uuid import UUID
@@ -57,6 +57,7 @@ MAX_TIME_BYTES = 128
 """The longest time that is read, as a device wrote it in JSON: escapes are six bytes a character."""
 
 _time: msgspec.json.Decoder[datetime] = msgspec.json.Decoder(Annotated[datetime, Meta(tz=True)])
+_written = msgspec.json.Encoder().encode
 
 
 def _fault(index: int, field: str, why: Refusal) -> InvalidInput:
@@ -90,7 +91,7 @@ class Batch:
         one for each read, or none for reads without pictures."""
         self._crops = crops
         self._most_m = most_m
-        self._rules = rules
+        self._live_within = timedelta(seconds=rules.live_within_s)
         self._may_buffer_for = may_buffer(device, rules)
         self._device = device
         self._agency_ori = agency_ori
@@ -120,7 +121,7 @@ class Batch:
             known = self._accepted.setdefault(read_id, read)
             if known is read:
                 self._check(read, at)
-                lane = live if is_live(at, self._now, self._rules) else others
+                lane = live if is_live(at, self._now, self._live_within) else others
                 lane.append(self._recorded(read, read_id, plate, at))
             elif known != read and read.source_id is not None:
                 self._refuse("source_id", InvalidInput(Code.READ_SOURCE_ID_REUSED))
@@ -294,8 +295,10 @@ class Batch:
 
 def _as_sent(time: msgspec.Raw, at: datetime) -> str | None:
     """Return a time as the device wrote it; None if an event writes it so, too."""
+    if bytes(time) == _written(at):
+        return None
     text: str = msgspec.json.decode(time)
-    return None if text == f"{at.isoformat()[:-6]}Z" else text
+    return text
 
 
 class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -27,6 +27,6 @@ def may_buffer(device: Device, rules: Devices) -> timedelta:
     return max(timedelta(hours=hours), timedelta(seconds=rules.live_within_s))
 
 
-def is_live(captured_at: datetime, arrived_at: datetime, rules: Devices) -> bool:
+def is_live(captured_at: datetime, arrived_at: datetime, live_within: timedelta) -> bool:
     """Whether a capture arrived soon enough to alert an officer; others use topics of their own."""
-    return not is_late(captured_at, arrived_at, timedelta(seconds=rules.live_within_s))
+    return not is_late(captured_at, arrived_at, live_within)

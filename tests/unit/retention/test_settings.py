@@ -7,7 +7,8 @@ from services.retention.settings import Settings
 DEFAULTS = {
     "retention_pass_gap_s": 3,
     "retention_pass_longest_s": 60,
-    "retention_pass_settle_s": 10,
+    "retention_pass_settle_s": 6,
+    "retention_pass_every_s": 9,
     "retention_search_timeout_s": 20,
     "retention_heavy_searches": 2,
     "retention_replica_most_behind_s": 5,
