@@ -53,7 +53,7 @@ from tests.lag import behind
 LOAD_S = 3.0 if SMOKE else 120.0
 SETTLE_S = 0.0 if SMOKE else 30.0
 ALL_MADE_WITHIN_S = 90.0
-"""How long a smoke run waits for its passes: they settle for 10 s, and other programs may take the processor."""
+"""How long a smoke run waits for its passes: they settle for 6 s, and other programs may take the processor."""
 
 OVERDUE_S = 20
 CAMERAS = 20 if SMOKE else 200
