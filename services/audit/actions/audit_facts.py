@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from services.audit.domain.audit_reports import (
+from services.audit.domain.audit_facts import (
     ACTS,
     STEP,
     DrawFacts,

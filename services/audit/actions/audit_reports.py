@@ -6,7 +6,8 @@ from itertools import zip_longest
 
 from services.audit.actions.audit_facts import SOURCES, add_entry
 from services.audit.actions.redraw import Period, Redraw
-from services.audit.domain.audit_reports import PeriodFacts, audit_report
+from services.audit.domain.audit_facts import PeriodFacts
+from services.audit.domain.audit_reports import audit_report
 from services.audit.domain.problem_codes import Code
 from services.audit.domain.report_pages import Asked, ReportPage, asked_in
 from services.audit.domain.sampling import seed_of

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from services.audit.actions.preparation import found_in
-from services.audit.domain.audit_reports import Accesses
+from services.audit.domain.audit_facts import Accesses
 from services.audit.domain.periods import BY_SOFTWARE, ENTRIES, PERIOD, SOFTWARE
 from services.audit.domain.sampling import sample_of, seed_of
 from services.audit.domain.sealing import Unreadable

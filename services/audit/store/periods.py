@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.audit_reports import Accesses
+from services.audit.domain.audit_facts import Accesses
 from services.audit.domain.periods import BY_SOFTWARE, SOFTWARE
 from services.audit.store.said import AttemptSaid, said_in
 

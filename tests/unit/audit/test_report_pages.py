@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from services.audit.domain.audit_reports import (
+from services.audit.domain.audit_facts import (
     STEP,
     Accesses,
     DrawFacts,
@@ -16,8 +16,8 @@ from services.audit.domain.audit_reports import (
     PolicyFacts,
     ReviewFacts,
     SignOffFacts,
-    audit_report,
 )
+from services.audit.domain.audit_reports import audit_report
 from services.audit.domain.report_pages import FORM, Asked, ReportPage, asked_in
 from services.audit.domain.sealing import Unreadable
 from shared.core.types import Ori
