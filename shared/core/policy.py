@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from shared.core.case_numbers import CaseRules
-from shared.core.months import is_zone
 from shared.core.permissions import Permission
-from shared.core.plates import MAX_PLATE_CHARACTERS, MIN_KNOWN_ALONE
-from shared.core.region_packs import DEFAULT, RegionPackFault, check_names
+from shared.core.plates import MAX_PLATE_CHARACTERS
+from shared.core.policy_faults import LEGAL_FILE_YEARS, faults_of
+from shared.core.region_packs import DEFAULT
 from shared.core.types import Ori, Source, Tier
 
 LONGEST_PURPOSE_MINUTES = 12 * 60
@@ -156,10 +156,6 @@ class Sharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Margin of the frame that a release shows around a plate, each way, in the plate's widths."""
 
 
-LEGAL_FILE_YEARS = 2
-"""Government Code 34090(d): other city records, the file of releases among them, stay for two years."""
-
-
 class AccessRecords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a closed log of accesses is kept after its last entry."""
 
@@ -285,34 +281,6 @@ class PolicyFault(ValueError):
     """The policy file contradicts the law or itself; the service must not start."""
 
 
-LEGAL_FLOOR_DAYS = 365
-"""Government Code 34090.6(a): one year."""
-
-MOST_DAYS = 92
-"""A quarter: a longer window of every vehicle at a camera is no longer narrow."""
-
-WIDEST_FRAME_MARGIN = 5
-"""In plate widths (12 in, SAE J686): 5 ft to each side show all of the vehicle, and the lane beside it."""
-
-LONGEST_HOLD_REVIEW_DAYS = 731
-"""Two years: a hold that is not looked at for longer keeps records past the schedule without a person who knows why."""
-
-LONGEST_BACKUP_DAYS = 92
-"""A quarter: a purge cannot reach a backup, so none lasts longer."""
-
-LONGEST_OVERDUE_DAYS = 31
-"""A month: nothing is left later than the schedule says (policy 468.3.1(f))."""
-
-LONGEST_LIFT_H = 168
-"""A week: the longest lift of a person's limit of records a day; after it an administrator decides again."""
-
-LONGEST_PATROL_H = 72
-"""Hits older than three days are not patrol (policy 468.4(b))."""
-
-PERIOD_MONTHS = frozenset({1, 2, 3, 4, 6, 12})
-"""Lengths of an audit's period that fill a calendar year."""
-
-
 def digest_of(content: Mapping[str, Any]) -> str:
     """Return the digest of a policy's content; comments and order do not matter."""
     canonical = json.dumps(
@@ -340,111 +308,6 @@ def load_policy(path: Path) -> Policy:
         raise PolicyFault(f"{path}: save it as UTF-8; it has a byte of another encoding") from exc
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
         raise PolicyFault(f"{path}: {exc}") from exc
-    if not is_zone(policy.department.time_zone):
-        raise PolicyFault(
-            "department.time_zone is not the IANA name of a time zone, such as America/Los_Angeles"
-        )
-    _check_roles(policy)
-    if policy.training.refresher_due_days >= policy.training.valid_days:
-        raise PolicyFault("training.refresher_due_days is not under training.valid_days")
-    retention = policy.retention
-    if retention.floor_days < LEGAL_FLOOR_DAYS:
-        raise PolicyFault("retention.floor_days is under one year (Government Code 34090.6)")
-    if retention.schedule_days < retention.floor_days:
-        raise PolicyFault("retention.schedule_days is under retention.floor_days")
-    if not 1 <= retention.hold_review_days <= LONGEST_HOLD_REVIEW_DAYS:
-        raise PolicyFault(f"retention.hold_review_days is not from 1 to {LONGEST_HOLD_REVIEW_DAYS}")
-    if not 1 <= retention.backups_days <= LONGEST_BACKUP_DAYS:
-        raise PolicyFault(f"retention.backups_days is not from 1 to {LONGEST_BACKUP_DAYS}")
-    if not 1 <= retention.overdue_days <= LONGEST_OVERDUE_DAYS:
-        raise PolicyFault(f"retention.overdue_days is not from 1 to {LONGEST_OVERDUE_DAYS}")
-    if policy.sharing.kept_years < LEGAL_FILE_YEARS:
-        raise PolicyFault("sharing.kept_years is under two years (Government Code 34090(d))")
-    if not 0 <= policy.sharing.frame_margin_widths <= WIDEST_FRAME_MARGIN:
-        raise PolicyFault(
-            f"sharing.frame_margin_widths is not from 0 to {WIDEST_FRAME_MARGIN} plate widths"
-        )
-    if policy.access_records.kept_years < LEGAL_FILE_YEARS:
-        raise PolicyFault("access_records.kept_years is under two years (Government Code 34090(d))")
-    for name in ("bad_lines_share", "shrink_share"):
-        if not 0 <= getattr(policy.hotlists, name) < 1:
-            raise PolicyFault(f"hotlists.{name} is not a share from 0 to below 1")
-    if not 1 <= policy.narrowness.days <= MOST_DAYS:
-        raise PolicyFault(f"narrowness.days is not from 1 to {MOST_DAYS}")
-    if not MIN_KNOWN_ALONE <= policy.narrowness.known_characters <= MAX_PLATE_CHARACTERS:
-        raise PolicyFault(
-            f"narrowness.known_characters is not from {MIN_KNOWN_ALONE} to {MAX_PLATE_CHARACTERS}"
-        )
-    _check_devices(policy.devices, retention)
-    if policy.audits.period_months not in PERIOD_MONTHS:
-        raise PolicyFault("audits.period_months is not 1, 2, 3, 4, 6 or 12")
-    if policy.audits.drawn_within_hours <= 0:
-        raise PolicyFault("audits.drawn_within_hours is not above 0")
-    if policy.limits.audit_behind_refuses_s <= 0:
-        raise PolicyFault("limits.audit_behind_refuses_s is not above 0")
-    if policy.limits.disclosed_finding <= 0:
-        raise PolicyFault("limits.disclosed_finding is not above 0")
-    if policy.limits.disclosed_refused < policy.limits.disclosed_finding:
-        raise PolicyFault("limits.disclosed_refused is under limits.disclosed_finding")
-    if not 1 <= policy.limits.limit_lifted_h <= LONGEST_LIFT_H:
-        raise PolicyFault(f"limits.limit_lifted_h is not 1 to {LONGEST_LIFT_H}")
-    if not 1 <= policy.limits.hits_without_purpose_h <= LONGEST_PATROL_H:
-        raise PolicyFault(f"limits.hits_without_purpose_h is not 1 to {LONGEST_PATROL_H}")
-    if both := policy.purposes.allowed & policy.purposes.prohibited.keys():
-        raise PolicyFault(f"purposes both allowed and prohibited: {', '.join(sorted(both))}")
-    if policy.purposes.patrol in policy.purposes.allowed:
-        raise PolicyFault(
-            "purposes.patrol is given to alerts alone: take it out of purposes.allowed"
-        )
-    _check_opens(policy.purposes)
-    if faults := policy.cases.faults:
-        raise PolicyFault(f"cases: {'; '.join(faults)}")
-    try:
-        check_names(policy.regions.packs)
-    except RegionPackFault as exc:
-        raise PolicyFault(f"regions.packs {exc}") from exc
+    if fault := next(faults_of(policy), None):
+        raise PolicyFault(fault)
     return policy
-
-
-def _check_roles(policy: Policy) -> None:
-    for role, permissions in policy.roles.items():
-        if unknown := permissions - set(Permission):
-            raise PolicyFault(f"roles.{role} names no permission: {', '.join(sorted(unknown))}")
-    exclusive = policy.exclusive_roles
-    if unknown := policy.accounts.two_to_reinvite - policy.roles.keys():
-        raise PolicyFault(f"accounts.two_to_reinvite names no role: {', '.join(sorted(unknown))}")
-    if unknown := exclusive.alone - policy.roles.keys():
-        raise PolicyFault(f"exclusive_roles.alone names no role: {', '.join(sorted(unknown))}")
-    for pair in sorted(exclusive.apart):
-        if len(set(pair)) < 2 or not policy.roles.keys() >= set(pair):
-            raise PolicyFault(f"exclusive_roles.apart is of two roles, not {' and '.join(pair)}")
-
-
-def _check_opens(purposes: Purposes) -> None:
-    """Raise PolicyFault unless the table of purposes lists every permission that needs a purpose.
-
-    This includes permissions that need one on some routes only, or only for old hits.
-    """
-    named = [permission for row in purposes.opens for permission in row.permissions]
-    if twice := {permission for permission in named if named.count(permission) > 1}:
-        raise PolicyFault(f"purposes.opens names {', '.join(sorted(twice))} twice")
-    if bare := {one for one in Permission if one.is_opened_by_purpose} - set(named):
-        raise PolicyFault(f"purposes.opens does not say what opens {', '.join(sorted(bare))}")
-    for row in purposes.opens:
-        if not row.kinds:
-            raise PolicyFault(
-                f"purposes.opens has no purpose that opens {', '.join(sorted(row.permissions))}"
-            )
-        if unknown := row.kinds - purposes.allowed:
-            raise PolicyFault(f"purposes.opens names {', '.join(sorted(unknown))}, not a purpose")
-
-
-def _check_devices(devices: Devices, retention: Retention) -> None:
-    if devices.live_within_s <= 0:
-        raise PolicyFault("devices.live_within_s is not above 0")
-    for kind in ("fixed", "vehicle"):
-        hours = devices.may_buffer_h.get(kind)
-        if hours is None or not 0 <= hours <= retention.floor_days * 24:
-            raise PolicyFault(
-                f"devices.may_buffer_h.{kind} is not from 0 to the hours of retention.floor_days"
-            )
