@@ -48,14 +48,19 @@ class _ActorSaid(msgspec.Struct, frozen=True):
     person_id: Text
 
 
-class AccountSaid(msgspec.Struct, frozen=True):
-    """A change of an account."""
+class ChangedSaid(msgspec.Struct, frozen=True):
+    """A change, by its name, with its details."""
 
     change: Text
+    details: dict[str, Any] = {}
+
+
+class AccountSaid(ChangedSaid, frozen=True, kw_only=True):
+    """A change of an account."""
+
     account_id: Text
     actor: _ActorSaid
     account_number: int | None = None
-    details: dict[str, Any] = {}
 
 
 class SilenceSaid(msgspec.Struct, frozen=True):
@@ -122,18 +127,10 @@ class PurgedSaid(msgspec.Struct, frozen=True):
     captures: int
 
 
-class ChangedSaid(msgspec.Struct, frozen=True):
-    """A step of the work on a finding or an audit."""
-
-    change: Text
-    details: dict[str, Any] = {}
-
-
-class AuditSaid(msgspec.Struct, frozen=True):
+class AuditSaid(ChangedSaid, frozen=True, kw_only=True):
     """A step of an audit, with its person."""
 
     audit_id: Text
-    change: Text
     actor: Actor
     details: dict[str, str] = {}
 
@@ -146,12 +143,10 @@ class RaisedSaid(msgspec.Struct, frozen=True):
     details: dict[str, Any] = {}
 
 
-class FindingStepSaid(msgspec.Struct, frozen=True):
+class FindingStepSaid(ChangedSaid, frozen=True, kw_only=True):
     """A step of the work on a finding."""
 
     finding_id: Text
-    change: Text
-    details: dict[str, Any] = {}
 
 
 class DisclosedBySaid(msgspec.Struct, frozen=True):
