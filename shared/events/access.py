@@ -24,6 +24,7 @@ class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A person or client requested access. Written durably before any data is read, allowed or refused."""
 
     TOPIC: ClassVar[str] = "alpr.access.attempted"
+    KEYED_BY: ClassVar[str] = "attempt_id"  # so that its disclosures follow it
 
     attempt_id: UUID
     actor: Actor | None  # None: no valid credential
@@ -40,11 +41,6 @@ class AccessAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
         None  # the caller's own name for the request: any text, at most 64 characters
     )
     purpose: PurposeRecord | None = None
-
-    @property
-    def key(self) -> str:
-        """The attempt, so that its disclosures follow it."""
-        return str(self.attempt_id)
 
 
 class RefusalsCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +77,7 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The records that an access released, by id; commits with the transaction that read them."""
 
     TOPIC: ClassVar[str] = "alpr.records.disclosed"
+    KEYED_BY: ClassVar[str] = "attempt_id"
     MAX_DAYS: ClassVar[int] = 6
     """The most days in one event. A disclosure of more days emits several events."""
 
@@ -118,11 +115,6 @@ class RecordsDisclosed(Event, frozen=True, kw_only=True, omit_defaults=True):
     ] = {}  # how many of `count` were captured on each day; left out for one day
     record_ids: list[str] = []  # only in events from before records were grouped by day
     plates: list[str] = []  # likewise
-
-    @property
-    def key(self) -> str:
-        """The attempt."""
-        return str(self.attempt_id)
 
     @property
     def all_records(self) -> list[DisclosedRecord]:

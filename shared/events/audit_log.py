@@ -23,6 +23,7 @@ class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The audit log erased the sealed values of the records that a purge run destroyed (docs/audit-log.md)."""
 
     TOPIC: ClassVar[str] = "alpr.values.erased"
+    KEYED_BY: ClassVar[str] = "run_id"
 
     run_id: UUID
     purged_event_id: UUID  # of the `records.purged` entry that this follows
@@ -38,16 +39,12 @@ class ValuesErased(Event, frozen=True, kw_only=True, omit_defaults=True):
     purged_root: str  # of the purge list, as the certificate has it
     held_root: str
 
-    @property
-    def key(self) -> str:
-        """The run."""
-        return str(self.run_id)
-
 
 class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An export of the audit log includes its sealed values; in the log before the first byte is sent."""
 
     TOPIC: ClassVar[str] = "alpr.values.exported"
+    KEYED_BY: ClassVar[str] = "attempt_id"  # so that it stays in order with its access record
 
     attempt_id: UUID  # of the access attempt
     purpose: PurposeRecord
@@ -57,11 +54,6 @@ class ValuesExported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     end: int
     values: int  # groups of values exported; of the log before this one, entries
     old_log: bool = False  # the log before this one, whose entries have them in plaintext
-
-    @property
-    def key(self) -> str:
-        """The attempt, so that it stays in order with its access record."""
-        return str(self.attempt_id)
 
 
 class LogClosed(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -154,30 +146,22 @@ class FindingChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     """A finding was worked: assigned, commented on or closed, and by whom."""
 
     TOPIC: ClassVar[str] = "alpr.finding.changed"
+    KEYED_BY: ClassVar[str] = "finding_id"
 
     finding_id: UUID
     change: Literal["assigned", "commented", "closed"]
     details: dict[str, str] = {}
-
-    @property
-    def key(self) -> str:
-        """The finding."""
-        return str(self.finding_id)
 
 
 class AuditChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A step of a periodic audit of accesses (policy 468.6(c)): drawn, reviewed, signed off."""
 
     TOPIC: ClassVar[str] = "alpr.audit.changed"
+    KEYED_BY: ClassVar[str] = "audit_id"
 
     audit_id: UUID
     change: Literal["drawn", "item_reviewed", "signed_off"]
     details: dict[str, str] = {}
-
-    @property
-    def key(self) -> str:
-        """The audit."""
-        return str(self.audit_id)
 
 
 class PeriodFixed(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -197,14 +181,10 @@ class SigningKeyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_def
     """
 
     TOPIC: ClassVar[str] = "alpr.signing_key.changed"
+    KEYED_BY: ClassVar[str] = "signs"
 
     signs: Literal["checkpoints", "packages"]
     old_key: str  # public: name+hash+key of checkpoints, PEM of packages
     new_key: str
     reason: str
     statement: dict[str, Any] | None = None
-
-    @property
-    def key(self) -> str:
-        """The kind of things that the key signs."""
-        return self.signs

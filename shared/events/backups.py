@@ -10,6 +10,7 @@ class BackupMade(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=T
     """A backup of database, objects and keys was made (ADR-0072)."""
 
     TOPIC: ClassVar[str] = "alpr.backup.made"
+    KEYED_BY: ClassVar[str] = "backup"
 
     backup: str  # its name, the time of its snapshot
     ends_at: datetime  # when it is deleted, by the policy
@@ -18,11 +19,6 @@ class BackupMade(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=T
     root_hash: str  # base64
     manifest_sha256: str  # lower-case hex
     keys_to: str | None = None  # the public half that its keys are sealed to, base64
-
-    @property
-    def key(self) -> str:
-        """The backup."""
-        return self.backup
 
 
 class BackupRestored(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,6 +30,7 @@ class BackupRestored(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     """
 
     TOPIC: ClassVar[str] = "alpr.backup.restored"
+    KEYED_BY: ClassVar[str] = "backup"
 
     backup: str
     made_at: datetime
@@ -44,8 +41,3 @@ class BackupRestored(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     witnessed_entries: int | None = None
     agrees_to: int | None = None
     objects: int | None = None
-
-    @property
-    def key(self) -> str:
-        """The backup."""
-        return self.backup

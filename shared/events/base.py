@@ -65,6 +65,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     TOPIC: ClassVar[str] = ""
     VERSION: ClassVar[int] = 1
+    KEYED_BY: ClassVar[str] = "event_id"
+    """The field whose value is the key. An event with another key overrides `key`."""
+
     SEALED: ClassVar[Sealing | None] = None
     """None: the entry in the audit log is the body as received."""
 
@@ -74,7 +77,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def key(self) -> str:
         """Events with one key stay in order. Never a plate: keys leak into logs."""
-        return str(self.event_id)
+        return str(getattr(self, self.KEYED_BY))
 
     def present(self) -> "Event":
         """Return the event in the version that consumers handle; a former version returns its successor."""

@@ -73,6 +73,7 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A frame is safe in the object store. Keyed by device, so a camera's frames stay in order."""
 
     TOPIC: ClassVar[str] = "alpr.capture.received"
+    KEYED_BY: ClassVar[str] = "device_id"
 
     capture_id: UUID
     device_id: UUID
@@ -89,11 +90,6 @@ class CaptureReceived(Event, frozen=True, kw_only=True, omit_defaults=True):
     read_by: Literal["engine", "camera"] = "engine"  # camera: its reads came along
     signed: SignedCapture | None = None  # None: published before ingest signed
 
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)
-
 
 class CaptureBackfilled(CaptureReceived, frozen=True, kw_only=True, omit_defaults=True):
     """A frame that arrived too late to be live is safe. Recognition reads it beside the live ones, never before."""
@@ -105,6 +101,7 @@ class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A device sent contradictory reads of one moment and source id; all are stored (ADR-0026)."""
 
     TOPIC: ClassVar[str] = "alpr.read.contradicted"
+    KEYED_BY: ClassVar[str] = "device_id"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="sighting", open=frozenset(["count"]), day="captured_on"
     )
@@ -116,11 +113,6 @@ class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
     count: int  # reads that contradict another
     read_ids: list[UUID]  # of them; the first, where there are very many
     plates: list[PlateText]  # the plates of these reads
-
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)
 
 
 class CaptureProcessed(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,21 +10,18 @@ class ExportBegun(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
     """A person began an export of everything that the department has; the log has this before the first file."""
 
     TOPIC: ClassVar[str] = "alpr.export.begun"
+    KEYED_BY: ClassVar[str] = "export"
 
     export: str  # its name, the time at which it began
     reason: str
     keys_to: str | None = None  # the public half that its keys are sealed to, base64
-
-    @property
-    def key(self) -> str:
-        """The export."""
-        return self.export
 
 
 class ExportMade(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An export of everything that the department has is finished (ADR-0082)."""
 
     TOPIC: ClassVar[str] = "alpr.export.made"
+    KEYED_BY: ClassVar[str] = "export"
 
     export: str
     made_at: datetime  # of its snapshot
@@ -36,11 +33,6 @@ class ExportMade(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=T
     rows: int
     objects: int
 
-    @property
-    def key(self) -> str:
-        """The export."""
-        return self.export
-
 
 class ExportImported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An export was imported into an empty installation: this entry is the first after those of the export.
@@ -50,6 +42,7 @@ class ExportImported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     """
 
     TOPIC: ClassVar[str] = "alpr.export.imported"
+    KEYED_BY: ClassVar[str] = "export"
 
     export: str
     made_at: datetime
@@ -59,8 +52,3 @@ class ExportImported(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     reason: str
     witnessed_entries: int | None = None
     agrees_to: int | None = None
-
-    @property
-    def key(self) -> str:
-        """The export."""
-        return self.export

@@ -40,6 +40,7 @@ class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     """A version of a hot list came into force (also by rolling back to it)."""
 
     TOPIC: ClassVar[str] = "alpr.hotlist.activated"
+    KEYED_BY: ClassVar[str] = "list_id"
 
     list_id: UUID
     list_name: str
@@ -49,31 +50,23 @@ class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     change: Literal["activated", "rolled_back", "withdrawn"] = "activated"
     reason: str | None = None  # as the person stated it
 
-    @property
-    def key(self) -> str:
-        """The list."""
-        return str(self.list_id)
-
 
 class HotListChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A list or a draft version was created, or an entry added or removed."""
 
     TOPIC: ClassVar[str] = "alpr.hotlist.changed"
+    KEYED_BY: ClassVar[str] = "list_id"
 
     list_id: UUID
     change: str  # created, uploaded, entry_added, entry_removed, switched_off, ...
     details: dict[str, str] = {}
-
-    @property
-    def key(self) -> str:
-        """The list."""
-        return str(self.list_id)
 
 
 class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A read matched a hot list entry. Unverified until a person has verified it through CLETS."""
 
     TOPIC: ClassVar[str] = "alpr.hit.raised"
+    KEYED_BY: ClassVar[str] = "hit_id"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="sighting",
         open=frozenset(
@@ -111,16 +104,12 @@ class HitRaised(Event, frozen=True, kw_only=True, omit_defaults=True):
     late: bool | None = None  # the capture was old: shown in a list, never sent as an alert
     cautions: list[DisplayedCaution] | None = None
 
-    @property
-    def key(self) -> str:
-        """The hit."""
-        return str(self.hit_id)
-
 
 class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A person checked a hit with the entering agency."""
 
     TOPIC: ClassVar[str] = "alpr.hit.verified"
+    KEYED_BY: ClassVar[str] = "hit_id"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="sighting",
         open=frozenset(["hit_id", "verified_by", "method", "reference", "outcome", "captured_on"]),
@@ -137,24 +126,15 @@ class HitVerified(Event, frozen=True, kw_only=True, omit_defaults=True):
     captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
     note: str | None = None  # the person's note
 
-    @property
-    def key(self) -> str:
-        """The hit."""
-        return str(self.hit_id)
-
 
 class HitAcknowledged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A person took an alert, or gave it back. It says nothing about whether the match is right."""
 
     TOPIC: ClassVar[str] = "alpr.hit.acknowledged"
+    KEYED_BY: ClassVar[str] = "hit_id"
 
     hit_id: UUID
     acknowledged: bool  # False: given back
-
-    @property
-    def key(self) -> str:
-        """The hit."""
-        return str(self.hit_id)
 
 
 class AlertsUnchecked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,6 +151,7 @@ class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A person entered the outcome of a hit."""
 
     TOPIC: ClassVar[str] = "alpr.hit.disposed"
+    KEYED_BY: ClassVar[str] = "hit_id"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="sighting",
         open=frozenset(
@@ -196,8 +177,3 @@ class HitDisposed(Event, frozen=True, kw_only=True, omit_defaults=True):
     result: str | None = None  # one of a closed list; None in events from before there was one
     unverified_reason: str | None = None  # required when enforcement came before verification
     captured_on: date | None = None  # UTC; with it the audit log erases `read_id`
-
-    @property
-    def key(self) -> str:
-        """The hit."""
-        return str(self.hit_id)

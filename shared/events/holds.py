@@ -11,6 +11,7 @@ class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
     """A step of a hold that keeps matching records, present and future; or its review is due, or its owner has left."""
 
     TOPIC: ClassVar[str] = "alpr.hold.changed"
+    KEYED_BY: ClassVar[str] = "hold_id"
 
     hold_id: UUID
     change: Literal[
@@ -23,16 +24,12 @@ class HoldChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=
     review_by: datetime | None = None  # by when it is to be reviewed, after the change
     reason: str | None = None  # of a confirmation, an extension, a takeover or a release
 
-    @property
-    def key(self) -> str:
-        """The hold."""
-        return str(self.hold_id)
-
 
 class EvidenceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A step of an export of held records, up to a copy's booking into evidence (policy 468.5)."""
 
     TOPIC: ClassVar[str] = "alpr.evidence.changed"
+    KEYED_BY: ClassVar[str] = "export_id"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="details",
         open=frozenset(["actor", "export_id", "hold_id", "change", "case_number"]),
@@ -59,16 +56,12 @@ class EvidenceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     case_number: str
     details: dict[str, Any] = {}
 
-    @property
-    def key(self) -> str:
-        """The export."""
-        return str(self.export_id)
-
 
 class EvidenceBooked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A copy of held records on portable media was booked into evidence, or a booking corrected."""
 
     TOPIC: ClassVar[str] = "alpr.evidence.booked"
+    KEYED_BY: ClassVar[str] = "export_id"
 
     booking_id: UUID
     export_id: UUID
@@ -82,16 +75,12 @@ class EvidenceBooked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     sha256: str  # of the copy as read back, and of the package
     corrects: UUID | None = None  # the booking that this one replaces
 
-    @property
-    def key(self) -> str:
-        """The export."""
-        return str(self.export_id)
-
 
 class EvidenceCustodyRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What was done with a booked copy: handed over, returned, checked against the package, destroyed by order."""
 
     TOPIC: ClassVar[str] = "alpr.evidence.custody.recorded"
+    KEYED_BY: ClassVar[str] = "export_id"
 
     act_id: UUID
     booking_id: UUID
@@ -107,8 +96,3 @@ class EvidenceCustodyRecorded(AdministrativeEvent, frozen=True, kw_only=True, om
     order_reference: str | None = None
     note: str | None = None
     corrects: UUID | None = None  # the act that this one replaces
-
-    @property
-    def key(self) -> str:
-        """The export."""
-        return str(self.export_id)

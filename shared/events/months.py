@@ -22,12 +22,8 @@ class MonthCounted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A service counted for the public figures when a month had ended; no count is of a person, place or plate."""
 
     TOPIC: ClassVar[str] = "alpr.month.counted"
+    KEYED_BY: ClassVar[str] = "service"
 
     service: str
     month: date  # its first day
     counts: list[Counted]
-
-    @property
-    def key(self) -> str:
-        """The service."""
-        return self.service

@@ -54,6 +54,7 @@ class PassesRecorded(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True
 
     TOPIC: ClassVar[str] = "alpr.pass.recorded"
     VERSION: ClassVar[int] = 2
+    KEYED_BY: ClassVar[str] = "device_id"
     RECORDS: ClassVar[str] = "passes"
     RECORD_ID: ClassVar[str] = "pass_id"
     MOST: ClassVar[int] = 50
@@ -63,8 +64,3 @@ class PassesRecorded(GroupedEvent, frozen=True, kw_only=True, omit_defaults=True
     device_name: str
     agency_ori: Ori  # owner of the camera
     passes: list[RecordedPass]
-
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)

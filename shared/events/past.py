@@ -34,6 +34,7 @@ class ReleaseRequestedV1(AdministrativeEvent, frozen=True, kw_only=True, omit_de
 
     TOPIC: ClassVar[str] = "alpr.release.requested"
     VERSION: ClassVar[int] = 1
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     agency_ori: Ori
@@ -44,11 +45,6 @@ class ReleaseRequestedV1(AdministrativeEvent, frozen=True, kw_only=True, omit_de
     case_number: str | None = None
     offence_type: str | None = None
     criteria: ReleaseCriteria | None = None
-
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
 
 
 class ReadRecordedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,6 +126,7 @@ class ReadRecognisedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     TOPIC: ClassVar[str] = "alpr.read.recognised"
     VERSION: ClassVar[int] = 1
+    KEYED_BY: ClassVar[str] = "capture_id"
 
     capture_id: UUID  # the signed capture's
     capture: SignedCapture
@@ -147,11 +144,6 @@ class ReadRecognisedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
     vehicle_colour: str | None = None
     alternatives: list[Alternative] = []  # the most probable plates, at most 3, `plate` first
     misread_risk: Confidence | None = None  # 1 - probability that all of `plate` is right
-
-    @property
-    def key(self) -> str:
-        """The capture."""
-        return str(self.capture_id)
 
     def present(self) -> ReadsRecognised:
         """Return a record of this read alone."""
@@ -185,6 +177,7 @@ class PassRecordedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     TOPIC: ClassVar[str] = "alpr.pass.recorded"
     VERSION: ClassVar[int] = 1
+    KEYED_BY: ClassVar[str] = "device_id"
 
     pass_id: UUID
     device_id: UUID
@@ -204,11 +197,6 @@ class PassRecordedV1(Event, frozen=True, kw_only=True, omit_defaults=True):
     alternatives: list[PassReading] = []
     dissent: list[Dissent] = []
     place: Place | None = None
-
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)
 
     def present(self) -> PassesRecorded:
         """Return an event of this pass alone."""

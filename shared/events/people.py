@@ -11,6 +11,7 @@ class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A public signing key, and the time until which it verifies tokens. Compacted by key id."""
 
     TOPIC: ClassVar[str] = "alpr.key.published"
+    KEYED_BY: ClassVar[str] = "kid"
 
     kid: str
     issuer: str
@@ -20,11 +21,6 @@ class KeyPublished(Event, frozen=True, kw_only=True, omit_defaults=True):
     number: int = 0  # counts the events of all keys
     issuer_certificate: str = ""  # of the issuer key that signed this (shared/core/certificates.py)
     signature: str = ""  # base64, over all the rest (shared/events/signed_events.py)
-
-    @property
-    def key(self) -> str:
-        """The key id."""
-        return self.kid
 
 
 class CertificateRevoked(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,16 +56,12 @@ class IssuerMisused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Identity found a key or an account change under its name that it did not make."""
 
     TOPIC: ClassVar[str] = "alpr.issuer.misused"
+    KEYED_BY: ClassVar[str] = "subject"
 
     what: Literal["key", "account"]
     subject: str  # the key id, or the account's id
     fault: str  # why it is not identity's, in words
     verified: bool  # True: signed with an issuer key that a root certified
-
-    @property
-    def key(self) -> str:
-        """The key id or the account id."""
-        return self.subject
 
 
 class SecretsRewrapped(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,6 +81,7 @@ class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     """The current state of an account. Tokens issued before `tokens_valid_from` are revoked."""
 
     TOPIC: ClassVar[str] = "alpr.account.changed"
+    KEYED_BY: ClassVar[str] = "account_id"
 
     account_id: UUID
     status: Literal["invited", "active", "locked", "disabled", "separated"]
@@ -99,11 +92,6 @@ class AccountChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     number: int = 0  # counts the changes of all accounts, in the order of their commits
     issuer_certificate: str = ""  # of the issuer key that signed this (shared/core/certificates.py)
     signature: str = ""  # base64, over all the rest (shared/events/signed_events.py)
-
-    @property
-    def key(self) -> str:
-        """The account."""
-        return str(self.account_id)
 
 
 class SessionChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,38 +110,31 @@ class TrainingRecorded(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     """A member completed department-approved training (policy 468.4(d), 468.8)."""
 
     TOPIC: ClassVar[str] = "alpr.training.recorded"
+    KEYED_BY: ClassVar[str] = "account_id"
 
     account_id: UUID
     course: str
     completed_on: datetime
     valid_until: datetime
 
-    @property
-    def key(self) -> str:
-        """The account."""
-        return str(self.account_id)
-
 
 class LimitLifted(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An administrator released a person, for one case, from the limit of records a day (ADR-0040)."""
 
     TOPIC: ClassVar[str] = "alpr.limit.lifted"
+    KEYED_BY: ClassVar[str] = "account_id"
 
     account_id: UUID
     case_number: str
     until: datetime
     reason: str
 
-    @property
-    def key(self) -> str:
-        """The account."""
-        return str(self.account_id)
-
 
 class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A fixed camera has sent no data for too long, or only data too late for a live alert (policy 468.3.1(c))."""
 
     TOPIC: ClassVar[str] = "alpr.device.silenced"
+    KEYED_BY: ClassVar[str] = "device_id"
 
     device_id: UUID
     device_name: str
@@ -163,22 +144,13 @@ class DeviceSilenced(Event, frozen=True, kw_only=True, omit_defaults=True):
         None  # since when all came late: its clock may be wrong; None: it is silent
     )
 
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)
-
 
 class DeviceChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A device was registered, its credential rotated or revoked, or its place changed."""
 
     TOPIC: ClassVar[str] = "alpr.device.changed"
+    KEYED_BY: ClassVar[str] = "device_id"
 
     device_id: UUID
     change: Literal["registered", "updated", "rotated", "revoked", "reinstated"]
     details: dict[str, str] = {}
-
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)

@@ -14,6 +14,7 @@ class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
     """A step of a purge run: proposed, authorised, refused, executed, certified."""
 
     TOPIC: ClassVar[str] = "alpr.purge.changed"
+    KEYED_BY: ClassVar[str] = "run_id"
     SEALED: ClassVar[Sealing | None] = Sealing(
         group="details",
         open=frozenset(["actor", "run_id", "change"]),
@@ -44,11 +45,6 @@ class PurgeChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults
     run_id: UUID
     change: Literal["proposed", "authorised", "refused", "executed", "certified"]
     details: dict[str, Any] = {}
-
-    @property
-    def key(self) -> str:
-        """The run."""
-        return str(self.run_id)
 
 
 class PurgeMissed(Event, frozen=True, kw_only=True, omit_defaults=True):

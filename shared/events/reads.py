@@ -113,6 +113,7 @@ class ReadsRecorded(EventOfReads, frozen=True, kw_only=True, omit_defaults=True)
 
     TOPIC: ClassVar[str] = "alpr.read.recorded"
     VERSION: ClassVar[int] = 2
+    KEYED_BY: ClassVar[str] = "device_id"
 
     device_id: UUID
     device_name: str
@@ -123,11 +124,6 @@ class ReadsRecorded(EventOfReads, frozen=True, kw_only=True, omit_defaults=True)
     place: Place | None = None  # of the reads that have none of their own
     signature: str | None = None  # the device's, over the reads as it sent them
     reads: list[RecordedRead]
-
-    @property
-    def key(self) -> str:
-        """The device."""
-        return str(self.device_id)
 
     def each(self) -> list[Read]:
         """Return the reads, each with what they have in common."""

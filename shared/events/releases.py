@@ -25,6 +25,7 @@ class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
 
     TOPIC: ClassVar[str] = "alpr.release.requested"
     VERSION: ClassVar[int] = 2
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     agency_ori: Ori
@@ -38,31 +39,23 @@ class ReleaseRequested(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     criteria: ReleaseCriteria | None = None
     agency_kind: AgencyKind | None = None  # when it filed; None in older events
 
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
-
 
 class ReleaseChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A step of a request that has no event of its own."""
 
     TOPIC: ClassVar[str] = "alpr.release.changed"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     change: Literal["authority_recorded", "first_approved", "withdrawn", "expired"]
     details: dict[str, str] = {}
-
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
 
 
 class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A request was reviewed and approved; `retention` builds the package (policy 468.7(b))."""
 
     TOPIC: ClassVar[str] = "alpr.release.approved"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     agency_ori: Ori
@@ -81,32 +74,24 @@ class ReleaseApproved(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     requester_title: str | None = None
     reason: str | None = None
 
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
-
 
 class ReleaseDenied(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A request was denied by a reviewer or refused by rule, with the reason."""
 
     TOPIC: ClassVar[str] = "alpr.release.denied"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     reason: str
     citation: str | None = None
     agency_kind: AgencyKind | None = None  # as of `ReleaseRequested`
 
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
-
 
 class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The package of an approved request is in the object store."""
 
     TOPIC: ClassVar[str] = "alpr.release.packaged"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     package_key: str
@@ -117,72 +102,52 @@ class ReleasePackaged(Event, frozen=True, kw_only=True, omit_defaults=True):
     manifest_signed_by: str  # key id
     omitted: int = 0  # pictures left out; the package names each with the reason
 
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
-
 
 class ReleaseFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Retention could make no package of an approved request, and does not retry. The agency may file anew."""
 
     TOPIC: ClassVar[str] = "alpr.release.failed"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     reason: str  # for the requester and the reviewer; never a plate
-
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
 
 
 class ReleaseReceived(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The requester downloaded the package (policy 468.7: receipt recorded)."""
 
     TOPIC: ClassVar[str] = "alpr.release.received"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     sha256: str
-
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
 
 
 class ReleaseLapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The file of a request has been kept for its time; `retention` answers unless a hold may concern it (ADR-0120)."""
 
     TOPIC: ClassVar[str] = "alpr.release.lapsed"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     case_number: str
     criteria: ReleaseCriteria
-
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
 
 
 class ReleaseFreed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """No hold in force concerns the file of a lapsed request: `release` destroys it."""
 
     TOPIC: ClassVar[str] = "alpr.release.freed"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
-
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
 
 
 class ReleaseDestroyed(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The file of a request was destroyed at the end of its time (policy 468.7(c), Government Code 34090(d))."""
 
     TOPIC: ClassVar[str] = "alpr.release.destroyed"
+    KEYED_BY: ClassVar[str] = "request_id"
 
     request_id: UUID
     agency_ori: Ori
@@ -197,16 +162,12 @@ class ReleaseDestroyed(AdministrativeEvent, frozen=True, kw_only=True, omit_defa
     resolution_id: str
     attorney_consent_id: str
 
-    @property
-    def key(self) -> str:
-        """The request."""
-        return str(self.request_id)
-
 
 class DocumentDestroyed(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A document that no request on file names was destroyed at the end of its time."""
 
     TOPIC: ClassVar[str] = "alpr.document.destroyed"
+    KEYED_BY: ClassVar[str] = "document_id"
 
     document_id: UUID
     agency_ori: Ori
@@ -217,22 +178,13 @@ class DocumentDestroyed(AdministrativeEvent, frozen=True, kw_only=True, omit_def
     resolution_id: str
     attorney_consent_id: str
 
-    @property
-    def key(self) -> str:
-        """The document."""
-        return str(self.document_id)
-
 
 class AgencyChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A recipient agency was registered or changed."""
 
     TOPIC: ClassVar[str] = "alpr.agency.changed"
+    KEYED_BY: ClassVar[str] = "agency_ori"
 
     agency_ori: Ori
     change: str
     details: dict[str, str] = {}
-
-    @property
-    def key(self) -> str:
-        """The agency."""
-        return str(self.agency_ori)

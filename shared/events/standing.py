@@ -23,26 +23,18 @@ class PolicyLoaded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A service started with this policy."""
 
     TOPIC: ClassVar[str] = "alpr.policy.loaded"
+    KEYED_BY: ClassVar[str] = "service"  # only its newest event counts
 
     service: str
     digest: str  # SHA-256 of the policy's canonical JSON, hexadecimal
     version: str  # as the policy file names it
-
-    @property
-    def key(self) -> str:
-        """The service; only its newest event counts."""
-        return self.service
 
 
 class PolicyAcknowledged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A person responsible for the policy has read the one with this digest."""
 
     TOPIC: ClassVar[str] = "alpr.policy.acknowledged"
+    KEYED_BY: ClassVar[str] = "digest"
 
     digest: str
     role: str  # alpr_administrator or auditor
-
-    @property
-    def key(self) -> str:
-        """The policy."""
-        return self.digest

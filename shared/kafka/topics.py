@@ -1,4 +1,4 @@
-"""The registry of topics: producers, consumers, key, partitions, retention.
+"""The registry of topics: producers, consumers, partitions, retention.
 
 An architecture test checks that the code produces and consumes topics as declared here.
 """
