@@ -18,6 +18,7 @@ from shared.core.problem_codes import Common
 from tests.unit.console.conftest import Browser
 from tests.unit.console.services import (
     HIT,
+    NOTHING_WAITS,
     OTHER_HIT,
     PERSON,
     READ,
@@ -790,6 +791,9 @@ async def test_the_alerts_say_what_waits_and_from_when_on_a_purpose_is_needed(of
     assert "Not verified: 2 of high priority, the oldest 1 d 2 h old." in officer.said
     assert "captured before 2026-06-01 00:00:00 UTC need a purpose" in officer.said
     assert 'href="/purpose?back=/alerts"' in officer.page.text
+    services.answers["GET /hits/waiting"] = lambda _: httpx.Response(200, json=NOTHING_WAITS)
+    await officer.open("/alerts")
+    assert "No hit waits to be verified." in officer.said
     await officer.open("/alerts/late")
     assert 'href="/purpose?back=/alerts/late"' in officer.page.text
 
