@@ -142,6 +142,9 @@ async def test_a_hold_shows_what_it_keeps_and_how_it_ended(sign_in, show, held_r
     assert "future records" not in browser.said
     assert "by Ola Lindqvist, Police Officer: appeal time over" in browser.said
     assert "Release the hold" not in browser.said
+    show(f"/holds/{HOLD}", a_hold(**released | {"criteria": {"plate": "7ABC123"}}))
+    await browser.open(f"/holds/{HOLD}")
+    assert "Preserved plate 7ABC123 captured at any time, until its release Placed" in browser.said
 
 
 async def test_work_on_a_hold_asks_for_a_purpose_first(sign_in, held_records):

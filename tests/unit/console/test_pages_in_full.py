@@ -189,8 +189,8 @@ async def test_the_page_of_a_hold(sign_in, show, clock):
     await browser.open(f"/holds/{HOLD}")
     assert content(browser) == (
         "Hold for case 26-001234 released Reason criminal action: Homicide on Solano Street"
-        " Preserves from 39.8, -122.3 to 40.1, -122.0 captured from 2026-06-01 01:00:00 UTC at any"
-        " time since, including future records Placed Placer Doe, Placer of rank, 2026-06-01"
+        " Preserved from 39.8, -122.3 to 40.1, -122.0 captured from 2026-06-01 01:00:00 UTC at any"
+        " time since, until its release Placed Placer Doe, Placer of rank, 2026-06-01"
         " 01:00:00 UTC Confirmed Confirmer Doe, Confirmer of rank, 2026-06-01 02:00:00 UTC: the"
         " order names it Owner Owner Doe, Owner of rank Last review Reviewer Doe, Reviewer of"
         " rank, 2026-06-01 04:00:00 UTC: has the case now End 2026-06-01 10:00:00 UTC, by Releaser"
