@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from services.audit.domain.findings import Finding, FindingOutcome, Step, check_work
+from services.audit.domain.findings import Finding, FindingOutcome, Step, check_work, is_repeated
 from services.audit.store.findings import Findings
 from shared.access.grant import Grant
 from shared.events import FindingChanged
@@ -34,11 +34,15 @@ async def close(
 async def _work(work: UnitOfWork, grant: Grant, finding_id: UUID, step: Step) -> Finding:
     """Store a step of the work on a finding; return the finding and record its disclosure.
 
+    The finding's last step, sent again by the same person in the same words, changes nothing.
+
     Raises: NotFound; NotAuthorised if the finding's subject does the step or would be assigned; Conflict for a
     closed finding.
     """
     findings = Findings(work.connection, work.service)
     finding = await findings.lock(finding_id)
+    if is_repeated(finding, step):
+        return await findings.get(grant, finding_id)
     check_work(finding, step)
     await findings.work(finding, step)
     details = {"note": step.note, "assigned_to": step.assigned_to, "outcome": step.outcome}

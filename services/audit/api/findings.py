@@ -58,7 +58,7 @@ async def get_finding(finding_id: UUID, grant: AuditRead, work: Work) -> Finding
 async def assign_finding(
     finding_id: UUID, body: AssignmentIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
-    """Assign a finding to a person who is not its subject."""
+    """Assign a finding to a person who is not its subject; the same person's last step anew changes nothing."""
     check_department(request, grant)
     found = await findings.assign(
         work, grant, finding_id, assigned_to=str(body.assigned_to), note=body.note
@@ -70,7 +70,7 @@ async def assign_finding(
 async def comment_finding(
     finding_id: UUID, body: CommentIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
-    """Add a comment to a finding."""
+    """Add a comment to a finding; the same person's last step anew changes nothing."""
     check_department(request, grant)
     return FindingOut.of(await findings.comment(work, grant, finding_id, body.note))
 
@@ -79,7 +79,7 @@ async def comment_finding(
 async def close_finding(
     finding_id: UUID, body: ClosureIn, grant: AuditWorkForPurpose, work: Work, request: Request
 ) -> FindingOut:
-    """Close a finding with its outcome. A closed finding stays on record."""
+    """Close a finding with its outcome, once. A closed finding stays on record."""
     check_department(request, grant)
     found = await findings.close(work, grant, finding_id, outcome=body.outcome, note=body.note)
     return FindingOut.of(found)

@@ -102,6 +102,13 @@ def contradiction(wrong: Entry, logged: bytes, at: datetime) -> FindingRaised:
     )
 
 
+def is_repeated(finding: Finding, step: Step) -> bool:
+    """Return True if a step is the finding's last one, sent again by the same person in the same words."""
+    if not finding.steps or finding.steps[-1].by.person_id != step.by.person_id:
+        return False
+    return msgspec.structs.replace(finding.steps[-1], by=step.by, at=step.at) == step
+
+
 def check_work(finding: Finding, step: Step) -> None:
     """Check that a person may add a step to a finding.
 

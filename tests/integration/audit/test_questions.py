@@ -982,9 +982,40 @@ async def test_a_finding_that_two_people_close_at_once_is_closed_once(
     answers = await locked_while(
         runtime.db,
         f"SELECT FROM findings WHERE finding_id = '{raised.finding_id}' FOR UPDATE",
-        *(client.post(path, json=body, headers=auditor()) for _ in range(2)),
+        *(
+            client.post(path, json=body, headers=auditor(account_id=who))
+            for who in (AUDITOR, SUPERVISOR)
+        ),
     )
     assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+@pytest.mark.parametrize(
+    ("step", "more", "other", "status"),
+    [
+        ("assignment", {"assigned_to": SUPERVISOR}, {"assigned_to": AUDITOR}, 200),
+        ("comments", {}, {"note": "Asked the chief"}, 200),
+        ("closure", {"outcome": "explained"}, {"outcome": "misuse"}, 409),
+    ],
+)
+async def test_a_step_of_a_finding_that_is_sent_twice_is_recorded_once(
+    deliver, findings, clock, client, auditor, runtime, bus, step, more, other, status
+):
+    await deliver(*[an_attempt(clock, allowed=False) for _ in range(5)])
+    [raised] = await findings()
+    path = f"/v1/findings/{raised.finding_id}/{step}"
+    body = {"note": "Asked the sergeant", **more}
+    answers = await locked_while(
+        runtime.db,
+        f"SELECT FROM findings WHERE finding_id = '{raised.finding_id}' FOR UPDATE",
+        *(client.post(path, json=body, headers=auditor()) for _ in range(2)),
+    )
+    assert [(one.status_code, len(one.json()["steps"])) for one in answers] == [(200, 1)] * 2
+    for words, who in ((body | other, AUDITOR), (body, SUPERVISOR)):
+        answer = await client.post(path, json=words, headers=auditor(account_id=who))
+        assert answer.status_code == status, "another word, or another person's"
+    await runtime.relay.drain()
+    assert len(bus.events(FindingChanged)) == (3 if status == 200 else 1)
 
 
 async def test_a_finding_is_not_worked_by_an_auditor_of_another_agency(
