@@ -123,8 +123,9 @@ async def withdraw(work: UnitOfWork, grant: Grant, run_id: UUID, note: str) -> R
     Raises: NotFound; Conflict for a run that is neither authorised nor executing.
     """
     run = await run_of(work, run_id, lock=True)
-    await Runs(work.connection).stop_daily(run_id)
-    await _decide(work, grant, run, next_state(run.state, "withdraw"), note)
+    next_state(run.state, "withdraw")
+    runs = Runs(work.connection)
+    await runs.withdraw(run_id, by=grant.actor, at=grant.now, note=note)
     await _announce(work, grant, run, "refused", note=note, withdrawn=True)
     return await run_of(work, run_id)
 

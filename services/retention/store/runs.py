@@ -17,11 +17,11 @@ from shared.events import Actor, PurgeList
 
 _COLUMNS = (
     "run_id, kind, state, before, day, standing_id, basis, reason, proposed_by, proposed_at, decided_by,"
-    " decided_at, decision_note, executed_by, started_at, executed_at, certified_at, reads, captures,"
-    " objects, kept_under_hold, months_dropped, strays AS orphans, strays_kept AS orphans_left, odd_objects,"
-    " sweep_after, swept_at, certificate, purge_list"
+    " decided_at, decision_note, withdrawn_by, withdrawn_at, withdrawal_note, executed_by, started_at,"
+    " executed_at, certified_at, reads, captures, objects, kept_under_hold, months_dropped, strays AS orphans,"
+    " strays_kept AS orphans_left, odd_objects, sweep_after, swept_at, certificate, purge_list"
 )
-_ACTORS = ("proposed_by", "decided_by", "executed_by")
+_ACTORS = ("proposed_by", "decided_by", "withdrawn_by", "executed_by")
 _BEGUN_AT = "CASE kind WHEN 'daily' THEN started_at ELSE proposed_at END"
 """A daily run was proposed with its standing order, long before it."""
 _GET = f"SELECT {_COLUMNS} FROM purge_runs"  # noqa: S608 - constants
@@ -43,9 +43,10 @@ _BEGIN = text(
     "UPDATE purge_runs SET state = 'executing', executed_by = CAST(:by AS jsonb), started_at = :at"
     " WHERE run_id = :run_id"
 )
-_STOP = text(
-    "UPDATE purge_runs SET state = 'withdrawn'"
-    " WHERE standing_id = :standing_id AND state = 'executing'"
+_WITHDRAW = text(
+    "UPDATE purge_runs SET state = 'withdrawn', withdrawn_by = CAST(:by AS jsonb), withdrawn_at = :at,"
+    " withdrawal_note = :note"
+    " WHERE run_id = :run_id OR (standing_id = :run_id AND state = 'executing')"
 )
 _ADD = text(
     "UPDATE purge_runs SET reads = reads + :reads, captures = captures + :captures,"
@@ -86,6 +87,9 @@ class Run:
     decided_by: Actor | None = None
     decided_at: datetime | None = None
     decision_note: str | None = None
+    withdrawn_by: Actor | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_note: str | None = None
     executed_by: Actor | None = None
     started_at: datetime | None = None
     executed_at: datetime | None = None
@@ -190,7 +194,7 @@ class Runs:
     async def decide(
         self, run_id: UUID, state: State, *, by: Actor, at: datetime, note: str | None
     ) -> None:
-        """Record an authorisation, a refusal or a withdrawal. Raises: Conflict for a second standing order."""
+        """Record an authorisation or a refusal. Raises: Conflict for a second standing order."""
         parameters = {
             "run_id": run_id,
             "state": state.value,
@@ -203,9 +207,11 @@ class Runs:
         except IntegrityError:
             raise Conflict(Code.PURGE_LEAVE_IN_FORCE) from None
 
-    async def stop_daily(self, standing_id: UUID) -> None:
-        """Stop the executing daily runs of a standing order; their counts stay."""
-        await self._connection.execute(_STOP, {"standing_id": standing_id})
+    async def withdraw(self, run_id: UUID, *, by: Actor, at: datetime, note: str) -> None:
+        """Withdraw a run, or a standing order with its executing daily runs; their counts stay."""
+        await self._connection.execute(
+            _WITHDRAW, {"run_id": run_id, "by": _json(by), "at": at, "note": note}
+        )
 
     async def begin(self, run_id: UUID, *, by: Actor, at: datetime) -> None:
         """Record that a run is executing."""

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from uuid import UUID
 
 import pytest
-from alembic import command
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from prometheus_client import REGISTRY
@@ -27,16 +26,10 @@ from services.audit.store.notices import Notices
 from services.audit.workers.notices import LEASE, NoticeSender
 from shared.core.errors import Unavailable
 from shared.mail.sending import TIMEOUT_S
-from shared.postgres.database import (
-    OWN_VERSIONS,
-    SHARED_MIGRATIONS,
-    SHARED_VERSIONS,
-    Database,
-    _alembic,
-    _upgrade,
-)
+from shared.postgres.database import Database
 from shared.service.command import status_of
 from tests.integration.audit.receivers import receiving
+from tests.integration.migrating import made_anew, moved_to
 
 pytestmark = pytest.mark.enable_socket
 
@@ -557,13 +550,6 @@ def test_a_mail_server_needs_a_sender_and_one_recipient(changed):
             changed(audit_mail_url=url, audit_mail_from="alpr@example.org", audit_mail_to=to)
 
 
-def moved_to(connection, migrations, version):
-    config = _alembic(migrations)
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = OWN_VERSIONS
-    command.upgrade(config, version)
-
-
 async def test_an_upgrade_keeps_what_was_delivered_and_what_waits(database_url, repository):
     migrations = repository / "services/audit/migrations"
     db = Database(database_url, "audit")
@@ -576,10 +562,7 @@ async def test_an_upgrade_keeps_what_was_delivered_and_what_waits(database_url, 
         """
     )
     async with db.begin() as connection:
-        await connection.execute(text("DROP SCHEMA audit CASCADE"))
-        await connection.execute(text("CREATE SCHEMA audit"))
-        await connection.run_sync(_upgrade, SHARED_MIGRATIONS, SHARED_VERSIONS)
-        await connection.run_sync(moved_to, migrations, "audit_0019")
+        await made_anew(connection, "audit", migrations, "audit_0019")
         await connection.execute(add, {"attempts": 1, "sent": True, "fault": None})
         await connection.execute(add, {"attempts": 3, "sent": False, "fault": "ConnectError"})
         await connection.run_sync(moved_to, migrations, "head")

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from alembic import command
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
@@ -16,15 +15,9 @@ from shared.events import (
     RecordsDisclosed,
     RecordsPurged,
 )
-from shared.postgres.database import (
-    OWN_VERSIONS,
-    SHARED_MIGRATIONS,
-    SHARED_VERSIONS,
-    Database,
-    _alembic,
-    _upgrade,
-)
+from shared.postgres.database import Database
 from tests.integration.locking import locked_while
+from tests.integration.migrating import made_anew, moved_to
 from tests.integration.retention.conftest import DEVICE, JPEG, SOLANO, a_capture, a_hit, a_read
 from tests.integration.retention.holding import (
     LONG_AGO,
@@ -241,13 +234,6 @@ async def test_the_tables_refuse_a_hold_release_by_its_placer_or_without_a_perso
     assert len(await retention.fetch(RELEASED.format(by=another))) == 1
 
 
-def moved_to(connection, migrations, version):
-    config = _alembic(migrations)
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = OWN_VERSIONS
-    command.upgrade(config, version)
-
-
 @pytest.mark.clause("468.5/hold-release")
 async def test_an_upgrade_keeps_old_holds_that_one_person_placed_and_released(
     database_url, repository
@@ -261,10 +247,7 @@ async def test_an_upgrade_keeps_old_holds_that_one_person_placed_and_released(
     )
     own = text(RELEASED.format(by="placed_by"))
     async with db.begin() as connection:
-        await connection.execute(text("DROP SCHEMA retention CASCADE"))
-        await connection.execute(text("CREATE SCHEMA retention"))
-        await connection.run_sync(_upgrade, SHARED_MIGRATIONS, SHARED_VERSIONS)
-        await connection.run_sync(moved_to, migrations, "retention_0012")
+        await made_anew(connection, "retention", migrations, "retention_0012")
         await connection.execute(placed)
         await connection.execute(own)
         await connection.run_sync(moved_to, migrations, "head")

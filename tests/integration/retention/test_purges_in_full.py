@@ -5,9 +5,12 @@ from hashlib import sha256
 
 import msgspec
 import pytest
+from sqlalchemy import text
 
 from services.retention.domain.signing import canonical
 from shared.events import PurgeChanged, RecordsPurged
+from shared.postgres.database import Database
+from tests.integration.migrating import made_anew, moved_to
 from tests.integration.retention.checkpoints import heard
 from tests.integration.retention.conftest import JPEG, a_capture
 from tests.integration.retention.holding import place
@@ -92,7 +95,8 @@ async def test_a_single_run_is_on_file_certified_and_in_the_log_with_every_parti
     shown = {
         **of, "kind": "single", "state": "certified", "before": before, "day": None, "standing_id": None,
         "basis": basis, "reason": "past the schedule", "proposed_by": proposer, "proposed_at": hour(0),
-        "decided_by": authoriser, "decided_at": hour(1), "decision_note": "reviewed", "executed_by": executor,
+        "decided_by": authoriser, "decided_at": hour(1), "decision_note": "reviewed",
+        "withdrawn_by": None, "withdrawn_at": None, "withdrawal_note": None, "executed_by": executor,
         "started_at": hour(2), "executed_at": hour(3), "certified_at": hour(3), **COUNTS, "orphans": 0,
         "orphans_left": 0, "odd_objects": 2, "swept_at": hour(3),
     }  # fmt: skip
@@ -197,7 +201,8 @@ async def test_a_standing_order_and_its_daily_run_name_who_ordered_them_and_who_
     note = {"note": "litigation expected"}
     withdrawn = await retention.post(f"{path}/withdrawal", note, **EXECUTOR)
     assert withdrawn == order | {
-        "state": "withdrawn", "decided_by": PEOPLE[2], "decided_at": hour(3), "decision_note": "litigation expected",
+        "state": "withdrawn", "withdrawn_by": PEOPLE[2], "withdrawn_at": hour(3),
+        "withdrawal_note": "litigation expected",
     }  # fmt: skip
     [*_, ended] = await entries(retention, PurgeChanged)
     assert ended == {
@@ -205,3 +210,47 @@ async def test_a_standing_order_and_its_daily_run_name_who_ordered_them_and_who_
         "details": {"kind": "standing", "before": None, "basis": order["basis"], **note, "withdrawn": True},
     }  # fmt: skip
     assert (await retention.get("/v1/schedule")).json()["standing"] is None
+
+
+RUN = """
+    INSERT INTO purge_runs (run_id, kind, state, before, day, standing_id, basis, reason, proposed_by, proposed_at,
+        decided_by, decided_at, decision_note)
+    VALUES (gen_random_uuid(), :kind, :state, CASE WHEN :kind <> 'standing' THEN now() END,
+        CASE WHEN :kind = 'daily' THEN date '2026-06-01' + CAST(:day AS integer) END, CAST(:under AS uuid), '{}', 'x',
+        '"proposer"', now(), to_jsonb(CAST(:by AS text)), now(), :note) RETURNING run_id
+"""
+ENDS = """
+    SELECT kind, decided_by, decision_note, withdrawn_by, withdrawal_note, withdrawn_at IS NOT NULL
+    FROM purge_runs ORDER BY kind, day, state
+"""
+
+
+async def test_an_upgrade_parts_a_withdrawal_from_the_authorisation_in_whose_place_it_was(
+    database_url, repository
+):
+    migrations = repository / "services/retention/migrations"
+    db = Database(database_url, "retention")
+    async with db.begin() as connection:
+        await made_anew(connection, "retention", migrations, "retention_0032")
+
+        async def add(kind, state, by, note, day=0, under=None):
+            row = {"kind": kind, "state": state, "by": by, "note": note, "day": day, "under": under}
+            return (await connection.execute(text(RUN), row)).scalar_one()
+
+        order = await add("standing", "withdrawn", "withdrawer", "stop")
+        await add("single", "authorised", "authoriser", "compared")
+        await add("single", "withdrawn", "withdrawer", "a court case")
+        await add("daily", "withdrawn", "authoriser", None, 0, order)
+        await add("daily", "withdrawn", "second withdrawer", "this day", 1, order)
+        await add("daily", "certified", "authoriser", None, 2, order)
+        await connection.run_sync(moved_to, migrations, "head")
+        found = [tuple(row) for row in await connection.execute(text(ENDS))]
+    assert found == [
+        ("daily", "authoriser", None, "withdrawer", "stop", True),
+        ("daily", None, None, "second withdrawer", "this day", True),
+        ("daily", "authoriser", None, None, None, False),
+        ("single", "authoriser", "compared", None, None, False),
+        ("single", None, None, "withdrawer", "a court case", True),
+        ("standing", None, None, "withdrawer", "stop", True),
+    ]
+    await db.close()

@@ -699,6 +699,11 @@ async def test_withdrawing_a_standing_order_stops_the_running_daily_purge(retent
         "daily": "withdrawn",
         "standing": "withdrawn",
     }
+    daily, order = runs
+    assert daily["decided_by"] == order["decided_by"], "the authoriser"
+    for name in ("withdrawn_by", "withdrawn_at", "withdrawal_note"):
+        assert daily[name] == order[name] is not None
+    assert order["withdrawal_note"] == "stop"
     assert await retention.emitted(RecordsPurged) == []
 
 

@@ -19,7 +19,7 @@ def a_run(**changes):
         "run_id": HIT, "kind": "single", "state": "proposed", "before": "2025-04-01T00:00:00Z",
         "day": None, "standing_id": None, "basis": BASIS, "reason": "Schedule adopted",
         "proposed_by": OTHER, "proposed_at": AT, "decided_by": None, "decided_at": None,
-        "decision_note": None, "executed_by": None, "started_at": None, "executed_at": None,
+        "decision_note": None, "withdrawn_by": None, "withdrawn_at": None, "withdrawal_note": None, "executed_by": None, "started_at": None, "executed_at": None,
         "certified_at": None, "reads": 0, "captures": 0, "objects": 0, "kept_under_hold": 0,
         "months_dropped": [], "orphans": 0, "orphans_left": 0, "odd_objects": 0, "swept_at": None,
         **changes,

@@ -318,7 +318,7 @@ async def test_the_page_of_a_purge(sign_in, show):
     )
     for state, said, decided in (
         ("refused", "refused", "Refused"),
-        ("withdrawn", "withdrawn", "Withdrawn"),
+        ("withdrawn", "withdrawn", "Authorised"),
         ("executed", "done, not yet certified", "Authorised"),
     ):
         show(f"/purge-runs/{HIT}", run | {"state": state})
@@ -326,6 +326,18 @@ async def test_the_page_of_a_purge(sign_in, show):
         text, _ = content(browser)
         assert text.startswith(f"Purge: daily run under the standing order {said} Destroys")
         assert f"{decided} Decider Doe, Decider of rank, 2026-06-01 02:00:00 UTC: compared" in text
+    ended = {
+        "withdrawn_by": who("Withdrawer"),
+        "withdrawn_at": at(4),
+        "withdrawal_note": "a court case",
+    }
+    show(f"/purge-runs/{HIT}", run | {"state": "withdrawn", "executed_at": None, **ended})
+    await browser.open(f"/purges/{HIT}")
+    text, _ = content(browser)
+    assert (
+        "03:00:00 UTC Withdrawn Withdrawer Doe, Withdrawer of rank, 2026-06-01 04:00:00 UTC: a court case"
+        in text
+    )
 
 
 async def test_the_list_of_purges(sign_in, show):

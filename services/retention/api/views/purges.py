@@ -29,6 +29,11 @@ class RunOut(BaseModel):
     decided_by: PersonOut | None = None
     decided_at: datetime | None = None
     decision_note: str | None = None
+    """Of the authorisation or refusal; unknown for a run that was authorised and withdrawn before both were stored."""
+    withdrawn_by: PersonOut | None = None
+    withdrawn_at: datetime | None = None
+    withdrawal_note: str | None = None
+    """A daily run that was stopped with its standing order has the withdrawal of the order."""
     executed_by: PersonOut | None = None
     started_at: datetime | None = None
     executed_at: datetime | None = None
@@ -50,7 +55,7 @@ class RunOut(BaseModel):
     @classmethod
     def of(cls, run: Run) -> "RunOut":
         """Return the view of a run."""
-        people = ("proposed_by", "decided_by", "executed_by")
+        people = ("proposed_by", "decided_by", "withdrawn_by", "executed_by")
         plain = {
             name: getattr(run, name) for name in cls.model_fields if name not in {*people, "basis"}
         }
