@@ -16,7 +16,7 @@ from services.release.domain.requests import (
     treatment,
 )
 from services.release.domain.scope import check_scope
-from services.release.store import Authority, Documents, Filed, Request, Requests
+from services.release.store import Authority, Documents, Filed, Request, Requests, Withdrawal
 from shared.access.grant import Grant
 from shared.core.errors import Conflict, InvalidInput, NotFound
 from shared.core.ids import keyed_id
@@ -102,7 +102,8 @@ async def withdraw(work: UnitOfWork, grant: Grant, request_id: UUID, reason: str
         raise NotFound(Code.REQUEST_UNKNOWN)
     if found.status not in OPEN:
         raise Conflict(Code.REQUEST_ENDED, status=found.status)
-    await requests.move(request_id, RequestStatus.WITHDRAWN)
+    withdrawal = Withdrawal(reason=reason, withdrawn_by=grant.actor, withdrawn_at=grant.now)
+    await requests.withdraw(request_id, withdrawal)
     await work.emit(steps.step(request_id, grant.actor, grant.now, "withdrawn", reason=reason))
 
 

@@ -129,6 +129,14 @@ class FailureOut(BaseModel):
     failed_at: datetime
 
 
+class WithdrawalOut(BaseModel):
+    """The withdrawal of a request by a person of its agency."""
+
+    reason: str
+    withdrawn_by: PersonOut
+    withdrawn_at: datetime
+
+
 class CriteriaOut(BaseModel):
     """The criteria as filed."""
 
@@ -244,6 +252,10 @@ class RequestOut(BaseModel):
     expires_at: datetime | None = Field(description="The end of the package's download")
     package: PackageOut | None
     failure: FailureOut | None
+    withdrawal: WithdrawalOut | None = Field(
+        default=None,
+        description="Null also for a request that was withdrawn before who withdrew it was stored",
+    )
     receipts: list[ReceiptOut]
     review: ReviewOut | None = Field(
         default=None, description="Null in lists, for the requester, and once it is decided"

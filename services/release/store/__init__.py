@@ -10,6 +10,7 @@ from services.release.store.records import (
     Package,
     Receipt,
     Request,
+    Withdrawal,
 )
 from services.release.store.requests import Requests
 
@@ -25,4 +26,5 @@ __all__ = [
     "Receipt",
     "Request",
     "Requests",
+    "Withdrawal",
 ]

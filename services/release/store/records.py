@@ -56,6 +56,14 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: datetime
 
 
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """A withdrawal by a person of the requesting agency."""
+
+    reason: str
+    withdrawn_by: Actor
+    withdrawn_at: datetime
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a person downloaded the whole package."""
 
@@ -89,12 +97,14 @@ class Filed:
 
 @dataclass(frozen=True, kw_only=True)
 class Request(Filed):
-    """A request with its status, decisions, package and receipts."""
+    """A request with its status, decisions, package, withdrawal and receipts."""
 
     status: RequestStatus
     decisions: list[Decision]
     package: Package | None
     failure: Failure | None
+    withdrawal: Withdrawal | None
+    """None also for a request that was withdrawn before this was stored."""
     receipts: list[Receipt]
 
     @property

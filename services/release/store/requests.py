@@ -20,6 +20,7 @@ from services.release.store.records import (
     Package,
     Receipt,
     Request,
+    Withdrawal,
 )
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
@@ -27,9 +28,10 @@ from shared.core.errors import InvalidInput
 from shared.core.types import Ori
 from shared.events import Actor, ReleaseCriteria
 
-# Decisions, receipts, package and failure come as JSON, so that a page of requests is one query.
+# Decisions, receipts, package, failure and withdrawal come as JSON, so that a page of requests is one query.
 _SELECT = """
     SELECT r.*, d.sha256 AS document_sha256, to_jsonb(p) AS package, to_jsonb(f) AS failure,
+        to_jsonb(w) AS withdrawal,
         (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.decided_at), '[]')
            FROM decisions x WHERE x.request_id = r.request_id) AS decisions,
         (SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.received_at), '[]')
@@ -38,6 +40,7 @@ _SELECT = """
     LEFT JOIN documents d USING (document_id)
     LEFT JOIN packages p ON p.request_id = r.request_id
     LEFT JOIN failures f ON f.request_id = r.request_id
+    LEFT JOIN withdrawals w ON w.request_id = r.request_id
 """
 _FILE = text(
     """
@@ -69,6 +72,12 @@ _PACKAGE = text(
 )
 _FAIL = text(
     "INSERT INTO failures (request_id, reason, failed_at) VALUES (:request_id, :reason, :failed_at)"
+)
+_WITHDRAW = text(
+    """
+    INSERT INTO withdrawals (request_id, withdrawn_by, withdrawn_at, reason)
+    VALUES (:request_id, CAST(:withdrawn_by AS jsonb), :withdrawn_at, :reason)
+    """
 )
 _RECEIVE = text(
     """
@@ -195,6 +204,12 @@ class Requests:
             _FAIL, {**msgspec.structs.asdict(failure), "request_id": request_id}
         )
 
+    async def withdraw(self, request_id: UUID, withdrawal: Withdrawal) -> None:
+        """Set a request to withdrawn, and insert by whom and why."""
+        row = msgspec.structs.asdict(withdrawal) | {"withdrawn_by": _json(withdrawal.withdrawn_by)}
+        await self._connection.execute(_WITHDRAW, {**row, "request_id": request_id})
+        await self.move(request_id, RequestStatus.WITHDRAWN)
+
     async def receive(self, request_id: UUID, receipt: Receipt) -> None:
         """Insert a receipt."""
         row = msgspec.structs.asdict(receipt) | {"received_by": _json(receipt.received_by)}
@@ -235,6 +250,7 @@ def _request(row: dict[str, Any]) -> Request:
             "decisions": msgspec.convert(row["decisions"], list[Decision]),
             "package": msgspec.convert(row["package"], Package | None),
             "failure": msgspec.convert(row["failure"], Failure | None),
+            "withdrawal": msgspec.convert(row["withdrawal"], Withdrawal | None),
             "receipts": msgspec.convert(row["receipts"], list[Receipt]),
         }
     )

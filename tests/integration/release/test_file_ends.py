@@ -235,7 +235,7 @@ async def test_a_request_that_is_open_or_downloadable_never_lapses(
 
 
 async def test_denied_refused_withdrawn_and_failed_requests_lapse_and_are_asked_about_once_a_day(
-    filed, decide, failed, client, requester, age, runtime, announced, clock
+    filed, decide, failed, client, requester, age, runtime, announced, clock, free, rows
 ):
     denied, withdrawn, unpacked = [await filed() for _ in range(3)]
     await decide(denied, "deny")
@@ -253,6 +253,9 @@ async def test_denied_refused_withdrawn_and_failed_requests_lapse_and_are_asked_
     clock.advance(hours=1)
     await end_files(runtime)
     assert len(await announced(ReleaseLapsed)) == 8, "a hold may have been released"
+    assert await rows("requests", "withdrawals") == [4, 1]
+    await free(withdrawn)
+    assert await rows("requests", "withdrawals") == [3, 0]
 
 
 async def test_an_answer_of_yesterday_destroys_nothing(denied, age, free, rows):

@@ -118,7 +118,7 @@ async def test_a_file_and_its_entries_in_the_log_say_who_did_what_when_and_why(
         "legal_authority": authority,
         "decisions": [],
         "receipts": [],
-        **dict.fromkeys(("expires_at", "package", "failure", "review", "checkpoint")),
+        **dict.fromkeys(("expires_at", "package", "failure", "withdrawal", "review", "checkpoint")),
     }
     assert filed == shown
 
@@ -236,7 +236,8 @@ async def test_requests_that_end_without_a_package_say_by_whom_and_why(
     }
     path = f"/v1/agency/requests/{dropped['request_id']}"
     withdrawn = (await act(CHIEF, "POST", f"{path}/withdrawal", reason="found it")).json()
-    assert withdrawn == dropped | {"status": "withdrawn"}
+    by_chief = {"reason": "found it", "withdrawn_by": PEOPLE[CHIEF], "withdrawn_at": hour(5)}
+    assert withdrawn == dropped | {"status": "withdrawn", "withdrawal": by_chief}
     change = {"name": "Sheriff of Tehama", "contact": "the records unit"}
     await act(REGISTRAR, "PATCH", f"/v1/agencies/{SHERIFF}", **change)
 

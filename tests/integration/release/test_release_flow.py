@@ -503,7 +503,17 @@ async def test_filed_records_cannot_be_deleted(
     await decide(request_id)
     await packaged(request_id)
     await client.get(f"/v1/requests/{request_id}/package", headers=requester())
-    for table in ("requests", "decisions", "packages", "failures", "receipts", "documents"):
+    path = f"/v1/agency/requests/{await filed()}/withdrawal"
+    await client.post(path, json={"reason": "Vehicle was found"}, headers=requester())
+    for table in (
+        "requests",
+        "decisions",
+        "packages",
+        "failures",
+        "withdrawals",
+        "receipts",
+        "documents",
+    ):
         for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
             with pytest.raises(DBAPIError, match="stay on file"):
                 await execute(as_owner("release"), statement)
@@ -589,6 +599,11 @@ async def test_an_open_request_can_be_withdrawn_by_its_agency_and_stays_on_file(
     assert (await decide(request_id)).status_code == 409
     seen = await client.get(f"/v1/requests/{request_id}", headers=reviewer())
     assert seen.json()["status"] == "withdrawn"
+    withdrawal = seen.json()["withdrawal"]
+    assert (withdrawal["reason"], withdrawal["withdrawn_by"]["person_id"]) == (
+        "Vehicle was found",
+        colleague,
+    )
 
 
 @pytest.mark.clause("468.7(c)/on-file")

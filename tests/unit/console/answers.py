@@ -74,6 +74,7 @@ def a_request(**changes):
         "expires_at": None,
         "package": None,
         "failure": None,
+        "withdrawal": None,
         "receipts": [],
         "review": {
             "approvals_needed": 2 if changes.get("restricted") else 1,

@@ -477,6 +477,18 @@ async def test_the_page_of_a_request(sign_in, show):
         await browser.open(f"/releases/{REQUEST}")
         found = content(browser)[0].partition(" Package ")[2]
         assert found == f"{said} Back to the requests"
+    ended = {
+        "reason": "The vehicle was found",
+        "withdrawn_by": who("Withdrawer"),
+        "withdrawn_at": at(6),
+    }
+    withdrawn = {"status": "withdrawn", "decisions": [], "package": None, "review": None}
+    show(f"/requests/{REQUEST}", a_full_request() | withdrawn | {"withdrawal": ended})
+    await browser.open(f"/releases/{REQUEST}")
+    assert (
+        " Decisions There is no decision. Withdrawn Withdrawer Doe, Withdrawer of rank, 2026-06-01 06:00:00 UTC:"
+        " The vehicle was found Package This request has no package. Back"
+    ) in content(browser)[0]
 
 
 async def test_the_list_of_requests(sign_in, show, services):
@@ -541,6 +553,19 @@ async def test_the_page_of_the_own_request(sign_in, show):
         " 08:00:00 UTC Received Taker9 Doe, 2026-06-01 09:00:00 UTC The time to fetch it is over."
         " File a new request if your agency still needs the data. Back to the requests"
     )
+    ended = {
+        "reason": "The vehicle was found",
+        "withdrawn_by": who("Withdrawer"),
+        "withdrawn_at": at(6),
+    }
+    show(
+        f"/agency/requests/{REQUEST}",
+        a_full_request() | {"status": "withdrawn", "package": None, "withdrawal": ended},
+    )
+    await browser.open(f"/requests/{REQUEST}")
+    assert (
+        "Withdrawn Withdrawer Doe, 2026-06-01 06:00:00 UTC: The vehicle was found Package This request has no package."
+    ) in content(browser)[0]
     show(
         "/agency/requests",
         {"items": [a_full_request(), a_full_request() | {"status": "expired"}], "next": OTHER_HIT},
