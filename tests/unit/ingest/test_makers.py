@@ -148,7 +148,7 @@ def test_other_xml_is_no_event(document):
         ("us-ca", 0.5, "US-CA"),
         ("us-ca", 0.49, None),
         ("de", 0.9, "DE"),
-        ("nv", 0.9, "US-NV"),
+        ("ca-on", 0.9, "CA-ON"),
         ("us", 0.9, None),
         ("xx-yy", 0.9, None),
         ("", 0.9, None),
@@ -167,11 +167,19 @@ def test_a_region_counts_if_it_is_likely_and_known(code, score, region):
         ("genetec", "State", "Nevada", None),
         ("genetec", "State", None, None),
         ("axis", "plateCountry", "USA", None),
-        ("axis", "plateCountry", "US-CA", "US-CA"),
+        ("rekor", "best_region", "nv", "US-NV"),
     ],
 )
 def test_a_state_alone_is_one_of_the_departments_country(maker, field, word, region):
     assert read_of(maker, **{field: word}).get("region") == region
+
+
+@pytest.mark.parametrize(
+    ("code", "region"), [("CA", None), ("ca", None), ("NV", None), ("DE", "DE"), ("US-CA", "US-CA")]
+)
+def test_a_countrys_code_is_no_state_with_the_same_letters(code, region):
+    assert result(region={"code": code, "score": 0.9}).get("region") == region
+    assert read_of("axis", plateCountry=code).get("region") == region
 
 
 @pytest.mark.parametrize(
@@ -230,6 +238,14 @@ def test_a_time_that_is_no_number_is_refused_by_its_name(value):
     assert (refused.value.code, refused.value.field) == ("maker_number_unreadable", "epoch_start")
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "sure"])
+def test_a_probability_that_is_no_number_is_refused_by_its_name(value):
+    with pytest.raises(InvalidInput) as refused:
+        read_of("axis", plateConfidence=value)
+    assert refused.value.code == "maker_number_unreadable"
+    assert refused.value.field == "plateConfidence"
+
+
 # Plates, ids and words
 
 
@@ -257,6 +273,7 @@ def test_other_plates_are_those_a_device_may_mean_the_likeliest_first():
         ("7A8C123", 0.4),
         ("7ABC123", 0.9),
         ("7A8C123", 0.6),
+        ("7A8C123", 0.5),
         ("", 0.9),
         ("!", 0.9),
         ("X", 1.5),

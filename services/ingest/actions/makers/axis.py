@@ -9,7 +9,7 @@ from services.ingest.actions.makers.translating import (
     document,
     identity,
     in_json,
-    issuer,
+    issuer_by_itself,
     moment,
     place,
     plate_of,
@@ -18,7 +18,6 @@ from services.ingest.actions.makers.translating import (
     unpacked,
     unread,
 )
-from shared.core.regions import is_region
 
 _DIRECTIONS = {"in": "approaching", "out": "receding"}
 
@@ -86,18 +85,12 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
         confidence=share(event.confidence, "plateConfidence", of=1),
         captured_at=captured_at,
         source_id=identity(serial, event.car) if event.car not in (None, "") else None,
-        region=_issuer(event.country, home),
+        region=issuer_by_itself(event.country),
         direction=_DIRECTIONS.get((event.direction or "").lower()),
         model="axis",
         **where,
     )
     return Posted(reads=[MakerRead(fields=fields, crop=pictures.get("plate"))], frame=frame)
-
-
-def _issuer(country: str | None, home: str) -> str | None:
-    """Return the region that a country's code names alone: that of the United States has no plates of its own."""
-    code = (country or "").strip().upper()
-    return issuer(code, home) if is_region(code) else None
 
 
 EXAMPLE = {

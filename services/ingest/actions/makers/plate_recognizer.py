@@ -10,7 +10,7 @@ from services.ingest.actions.makers.translating import (
     document,
     identity,
     in_json,
-    issuer,
+    issuer_by_itself,
     others,
     pictures,
     plate_of,
@@ -84,7 +84,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
         return post
     reads = [
         MakerRead(
-            fields=_read(one, home)
+            fields=_read(one)
             | present(
                 captured_at=captured_at,
                 source_id=identity(data.filename, *([n] if len(found) > 1 else [])),
@@ -95,7 +95,7 @@ def translate(form: Sequence[FormField], home: str) -> Posted:
     return Posted(reads=reads, frame=frame)
 
 
-def _read(result: _Result, home: str) -> dict[str, object]:
+def _read(result: _Result) -> dict[str, object]:
     plate = (plate_of(result.plate) or "").upper()
     region = result.region
     model = max(result.model_make, key=lambda one: one.score, default=_Model())
@@ -105,7 +105,7 @@ def _read(result: _Result, home: str) -> dict[str, object]:
     return present(
         plate=plate,
         confidence=share(result.score, "data.results[].score", of=1),
-        region=issuer(region.code, home) if region and region.score >= LIKELY else None,
+        region=issuer_by_itself(region.code) if region and region.score >= LIKELY else None,
         alternatives=others([(one.plate.upper(), one.score) for one in result.candidates], plate),
         vehicle_make=text(model.make) if is_car else None,
         vehicle_model=text(model.model) if is_car else None,

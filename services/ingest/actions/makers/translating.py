@@ -163,13 +163,19 @@ def issuer(code: Any, home: str) -> str | None:
     said = text(code)
     if said is None:
         return None
-    full = said.upper()
-    if is_region(full):
+    if (full := issuer_by_itself(said)) is not None:
         return full
     try:
         return parse_region(said, home).region
     except ValueRefused:
         return None
+
+
+def issuer_by_itself(code: Any) -> str | None:
+    """Return the region of `us-ca` or `de`; None for a code that names none by itself: `ca` is Canada, whose provinces
+    issue the plates, and not California."""
+    full = (text(code) or "").upper()
+    return full if is_region(full) else None
 
 
 def others(found: Sequence[tuple[Any, float]], plate: str) -> list[dict[str, Any]]:
