@@ -180,6 +180,14 @@ def test_a_png_changed_on_the_way_is_refused():
         inspect(bytes(data))
 
 
+def test_a_png_of_one_large_chunk_that_changed_on_the_way_is_refused():
+    data = bytearray(p.png_of(p.ihdr(4, 4), p.chunk(b"IDAT", bytes(2_000_000)), IEND))
+    assert inspect(bytes(data)).width_px == 4
+    data[1_000_000] ^= 1
+    with pytest.raises(Malformed, match="CRC"):
+        inspect(bytes(data))
+
+
 def riff(*chunks):
     body = b"WEBP" + b"".join(
         kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) & 1)
@@ -189,12 +197,14 @@ def riff(*chunks):
 
 
 LOSSLESS = b"\x2f" + struct.pack("<I", 3 | 3 << 14) + b"rest!"
+CANVAS_4 = bytes(4) + b"\3\0\0" + b"\3\0\0"
 CANVAS_5 = bytes(4) + b"\4\0\0" + b"\4\0\0"
 LOSSY = b"\x10\0\0\x9d\x01\x2a\4\0\4\0"
 
 
 def test_a_hand_made_webp_is_accepted():
     assert inspect(riff((b"VP8L", LOSSLESS))).width_px == 4
+    assert inspect(riff((b"VP8X", CANVAS_4), (b"VP8L", LOSSLESS))).width_px == 4
 
 
 @pytest.mark.parametrize(
@@ -207,6 +217,7 @@ def test_a_hand_made_webp_is_accepted():
         (riff((b"VP8L", LOSSLESS[:4] + b"\xff")), Malformed),
         (riff((b"VP8X", CANVAS_5), (b"VP8L", LOSSLESS)), Malformed),
         (riff((b"VP8L", LOSSLESS), (b"VP8X", CANVAS_5)), Malformed),
+        (riff((b"VP8L", LOSSLESS), (b"VP8X", CANVAS_4)), Malformed),
         (riff((b"VP8X", b"\2" + CANVAS_5[1:]), (b"VP8L", LOSSLESS)), UnsupportedMedia),
         (riff((b"VP8L", LOSSLESS), (b"ANMF", b"")), UnsupportedMedia),
         (riff((b"VP8 ", b"\x11" + LOSSY[1:])), Malformed),
@@ -255,6 +266,25 @@ def test_a_webp_of_millions_of_empty_chunks_is_refused_at_once():
     data = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
     with pytest.raises(TooLarge, match="segments or chunks"):
         inspect(data)
+
+
+def jpeg_of_segments(count):
+    return jpeg_of(*[p.segment(0xFE, b"")] * count, sof(), SCAN)
+
+
+def png_of_chunks(count):
+    return p.png_of(p.ihdr(4, 4), *[p.chunk(b"tEXt", b"")] * count, IDAT, IEND)
+
+
+def webp_of_chunks(count):
+    return riff((b"VP8L", LOSSLESS), *[(b"ABCD", b"")] * count)
+
+
+@pytest.mark.parametrize("make", [jpeg_of_segments, png_of_chunks, webp_of_chunks])
+def test_an_image_has_ten_thousand_segments_or_chunks_at_most(make):
+    assert inspect(make(9_990)).height_px
+    with pytest.raises(TooLarge, match="segments or chunks"):
+        inspect(make(10_010))
 
 
 def test_a_long_run_of_fill_bytes_before_a_marker_is_parsed_quickly():

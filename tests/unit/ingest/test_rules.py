@@ -61,6 +61,7 @@ def test_a_credential_is_read_from_bearer_and_basic_alike():
 @pytest.mark.parametrize("header", [
     None, "", "Bearer", f"Bearer {AN_ID}", f"Bearer {AN_ID}.", f"Bearer x.{'y' * 43}",
     f"Bearer {AN_ID_BARE}.secret", "Basic é", "Basic YQ==", f"Token {AN_ID}.x", "Bearer " + "a" * 400,
+    f"Bearer {AN_ID}.{'y' * 360}",
 ])  # fmt: skip
 def test_an_invalid_credential_header_is_refused_without_being_quoted(header):
     with pytest.raises(NotAuthenticated) as refused:
