@@ -75,8 +75,7 @@ def _certified(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
         for name in CERTIFIED:
             with suppress(OSError):
                 if _ends(paths[f"{name}_CERTIFICATE"].read_text()) < _soon():
-                    paths[f"{name}_KEY"].unlink(missing_ok=True)
-                    paths[f"{name}_CERTIFICATE"].unlink()
+                    paths[f"{name}_CERTIFICATE"].unlink()  # a key without one is drawn anew
     there = {name: path.read_text() for name, path in paths.items() if path.exists()}
     try:
         drawn = certified_keys({**there, **given}, root_file(folder))

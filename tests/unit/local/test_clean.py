@@ -35,6 +35,21 @@ def test_clean_deletes_no_data_while_a_process_uses_the_folder(tmp_path: Path, p
     assert kept.exists()
 
 
+def test_data_that_could_not_all_be_removed_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "var" / "keys"
+    kept.mkdir(parents=True)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError("another account's")
+
+    monkeypatch.setattr("os.rmdir", refused)
+    with pytest.raises(LocalError, match="not all of .*var could be removed"):
+        clean(tmp_path / "var", state=tmp_path / "state")
+    assert kept.exists()
+
+
 def test_clean_without_data_creates_and_deletes_no_file(tmp_path: Path) -> None:
     clean(tmp_path / "var", state=tmp_path / "state")
     assert list(tmp_path.iterdir()) == []

@@ -1,12 +1,13 @@
 """Child processes: started with a log, stopped within a time, never left behind."""
 
+import os
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from local.stack.process import LOG_MAX_BYTES, Child, LocalError, held
+from local.stack.process import LOG_MAX_BYTES, Account, Child, LocalError, held
 
 
 def python(tmp_path: Path, code: str) -> Child:
@@ -78,6 +79,21 @@ def test_a_large_log_is_rotated_at_the_next_start(tmp_path: Path) -> None:
     child.stop()
     assert log.stat().st_size < 100
     assert (tmp_path / "it.log.1").stat().st_size == LOG_MAX_BYTES + 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start a process of another account")
+def test_a_process_of_another_account_has_none_of_this_ones_groups(tmp_path: Path) -> None:
+    child = Child(
+        "it", ["/usr/bin/id", "-G"], log=tmp_path / "it.log", account=Account(65_534, 65_534)
+    )
+    before = os.getgroups()
+    os.setgroups([*before, 4_000_000])
+    try:
+        child.start()
+        assert child.ends(within_s=30)
+    finally:
+        os.setgroups(before)
+    assert child.tail() == "65534"
 
 
 def test_a_folder_is_locked_by_one_process_at_a_time(tmp_path: Path) -> None:

@@ -4,17 +4,19 @@ import io
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI
 
-from local.stack import gateway, set_up
+from local.stack import gateway, services, set_up
 from local.stack.key_material import MAC_KEYS
 from local.stack.mac_keys import AUDITS, audits_mac_keys
 from local.stack.process import LocalError
 from local.stack.services import environment_of
 from local.stack.set_up import output_is_file
 from local.stack.topics import as_principal, refuse_principals_in_one_process
+from shared.service.settings import CommonSettings
 
 GIVEN = {
     "DATABASE_URL": "of all",
@@ -38,6 +40,21 @@ def test_a_service_gets_its_own_settings_and_no_other_services() -> None:
         "KAFKA_BOOTSTRAP": "broker",
         "OTEL__SOMETHING": "of no service",
     }
+
+
+def test_services_of_one_process_are_built_each_with_its_own_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    specs = {
+        name: SimpleNamespace(settings_class=lambda: CommonSettings, build_app=lambda built: built)
+        for name in ("ingest", "hotlist")
+    }
+    monkeypatch.setattr(services, "SPECS", specs)
+    for name, value in (("ROOT_PATH", "/all"), ("INGEST__ROOT_PATH", "/own"), ("PORT", "1234")):
+        monkeypatch.setenv(name, value)
+    paths = {name: vars(services.build(name))["root_path"] for name in specs}
+    assert paths == {"ingest": "/own", "hotlist": "/all"}
+    assert vars(services.build("ingest"))["port"] == 1234
 
 
 def test_audit_gets_the_mac_key_of_every_service_unless_they_are_given() -> None:

@@ -17,6 +17,16 @@ def test_tls_and_logins_need_an_external_kafka(tmp_path: Path, protocol: str) ->
     Stack(tmp_path, environment={**asked, "KAFKA_BOOTSTRAP": "kafka.example.org:9093"})
 
 
+def test_principals_of_services_need_processes_of_their_own(tmp_path: Path) -> None:
+    asked = {
+        "KAFKA_BOOTSTRAP": "kafka.example.org:9093",
+        "KAFKA_CERTIFICATE_FILE": "/keys/{service}.pem",
+    }
+    with pytest.raises(LocalError, match="needs a process for each service"):
+        Stack(tmp_path, environment=asked)
+    Stack(tmp_path, environment=asked, separate=True)
+
+
 def test_the_built_in_broker_needs_no_kafka_settings(tmp_path: Path) -> None:
     Stack(tmp_path, environment={})
     Stack(tmp_path, environment={"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"})

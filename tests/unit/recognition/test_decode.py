@@ -194,6 +194,12 @@ def test_data_that_is_not_an_image_raises_undecodable_image(data):
         decode(data)
 
 
+@pytest.mark.parametrize("extension", [".bmp", ".tiff", ".ppm"])
+def test_an_image_of_a_kind_that_no_camera_sends_is_refused(extension):
+    with pytest.raises(UndecodableImage, match="not a JPEG, PNG or WebP"):
+        decode(encoded(np.zeros((64, 64, 3), np.uint8), extension))
+
+
 def test_a_bomb_is_refused_from_its_header():
     assert image_size(png_header(10_000, 5_000)) == (10_000, 5_000)
     with pytest.raises(ImageTooLarge, match="10000x5001"):

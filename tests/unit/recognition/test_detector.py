@@ -2,7 +2,14 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.engine.detector import GROUND, MOST_PLATES, PlateDetector, is_sound
+from services.recognition.engine.detector import (
+    GROUND,
+    MOST_CELLS,
+    MOST_PLATES,
+    PlateDetector,
+    is_sound,
+    merged,
+)
 from tests.unit.recognition.networks import FunctionNetwork, detecting
 
 PLATE = ((100, 60), (164, 62), (164, 94), (100, 92))
@@ -162,6 +169,16 @@ def test_the_number_of_detections_in_a_frame_is_limited():
 
     [found] = a_detector(FunctionNetwork(answer)).find([frame()])
     assert len(found) == MOST_PLATES
+
+
+def test_no_more_than_the_surest_cells_of_a_frame_are_compared():
+    score = np.linspace(0.9, 1, MOST_CELLS + 100, dtype=np.float32)[np.newaxis]
+    x = 100.0 * np.arange(score.size)
+    zero = np.zeros(score.size)
+    sides = [x, zero, x + 32, zero, x + 32, zero + 16, x, zero + 16]
+    plates = merged(score, np.stack(sides, axis=1)[np.newaxis].astype(np.float32), 0.5)
+    assert len(plates) == MOST_CELLS
+    assert min(its for its, _ in plates) > score[0, 99]
 
 
 @pytest.mark.parametrize("corner", [np.nan, np.inf, 7.0])

@@ -169,8 +169,8 @@ def far_and_near(near, *, elsewhere=()):
     return FunctionNetwork(lambda pictures: networks.get(pictures.shape[2], nothing).run(pictures))
 
 
-def searching_again(detector, *texts):
-    return engine_of(detector, *texts, again_px=1280)
+def searching_again(detector, *texts, **more):
+    return engine_of(detector, *texts, again_px=1280, **more)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,13 @@ def test_only_a_sure_plate_of_an_issued_series_counts_in_a_second_search(plate, 
     assert len(again.read(frame(1280, 720))) == count
     at_once = searching_again(detecting((0.9, LEFT)), {"plate": plate})
     assert len(at_once.read(frame(1280, 720))) == 1
+
+
+@pytest.mark.parametrize(("state", "count"), [("CA", 1), ("TX", 0)])
+def test_in_a_second_search_the_series_of_the_plates_own_state_counts(state, count):
+    states = StateReader(naming({state: 0.95}), minimum=0.8)
+    again = searching_again(far_and_near(LEFT), {"plate": "7ABC123"}, states=states)
+    assert len(again.read(frame(1280, 720))) == count
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_serials_with_any_separator_are_plausible(text):
         ("MONTNA", Objection.WORD),
         ("5Auchen", Objection.SMALL_LETTERS),
         ("做面定A12", Objection.FOREIGN),
+        ("做面A123", Objection.FOREIGN),
         ("SPEED LIMIT 35", Objection.LENGTH),
         ("···", Objection.LENGTH),
     ],

@@ -5,6 +5,7 @@ import tempfile
 import numpy as np
 import pytest
 
+from services.recognition.engine.plausibility import Glyph
 from services.recognition.engine.second_opinion import PaddleOpinion
 from services.recognition.engine.weights import NoSuchModel
 from shared.core.region_packs import regions_of
@@ -27,6 +28,26 @@ def test_the_second_opinion_reads_the_serial_and_not_the_state(opinion):
     assert all("TEXAS" not in look.plate for look in looks)
     for look in looks:
         assert np.abs(look.quad.mean(axis=0) - LINE.mean(axis=0)).max() < 15
+
+
+class ToldText:
+    """PaddleOCR that sees two lines on a plate, the serial and a smaller name, and reads each by its height."""
+
+    def detect(self, frame, longest_px):
+        return [
+            np.array([[20, 2], [120, 2], [120, 18], [20, 18]], np.float32),
+            np.array([[10, 30], [170, 30], [170, 78], [10, 78]], np.float32),
+        ]
+
+    def read(self, frame, quad):
+        text = "7KLM294" if np.ptp(quad[:, 1]) > 30 else "5ABC678"
+        return tuple(Glyph(one, 0.9, (i + 0.5) / len(text)) for i, one in enumerate(text))
+
+
+def test_of_the_lines_of_a_plate_the_largest_is_its_serial():
+    opinion = PaddleOpinion("ppocrv6-small", regions_of(("us",)))
+    opinion._text = ToldText()
+    assert [look.plate for look in opinion.readings(street(), PLATE, LINE)] == ["7KLM294"] * 2
 
 
 def test_a_second_opinion_on_an_empty_plate_has_no_readings(opinion):
