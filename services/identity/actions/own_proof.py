@@ -44,7 +44,8 @@ async def _prove(
 ) -> AlprError | None:
     """Use the code up; or record and count the failure like a failed sign-in, and return the refusal.
 
-    Each session has its own count; a full count closes the session.
+    Each session has its own count; a full count closes the session. A used code is told apart only beside the right
+    password, and does not count.
     """
     async with identity.begin() as unit:
         account = await unit.accounts.get(claim.account_id, lock=True)
@@ -56,6 +57,7 @@ async def _prove(
             await unit.credentials.use_step(account.account_id, proof.step)
             await unit.credentials.clear_failures_of(account.account_id, session.session_id)
             return None
+        why = "this code was used already" if proof.repeated else "wrong password or code"
         await session_changed(
             unit,
             "refused",
@@ -63,9 +65,11 @@ async def _prove(
             account_id=account.account_id,
             session_id=session.session_id,
             client_address=claim.client_address,
-            reason=f"wrong password or code at a change of {doing}",
+            reason=f"{why} at a change of {doing}",
         )
-        full = not proof.repeated and await count_failure(
+        if proof.repeated:
+            return InvalidInput(Code.CODE_USED, field="totp")
+        full = await count_failure(
             identity,
             unit,
             account,

@@ -129,6 +129,7 @@ class Code(ProblemCode):
         "too many failures: the session is closed; sign in again",
     )
     PASSWORD_PROOF_WRONG = InvalidInput, "the current password or the code is wrong"
+    CODE_USED = InvalidInput, "this code was used already; wait for the next one"
     PASSWORD_IN_USE = InvalidInput, "the new password is the current one"
     PASSWORD_CHANGED_MEANWHILE = (
         Conflict,

@@ -147,10 +147,22 @@ async def test_a_new_second_factor_is_offered_to_a_person_with_both_factors_alon
 
 
 @pytest.mark.clause("468.6(a)/change-of-second-factor")
-async def test_a_code_opens_one_offer(officer):
+async def test_a_code_opens_one_offer_and_a_second_try_with_it_is_told_so(officer, published):
     code = officer.code()
     assert (await offer(officer, totp=code)).status_code == 200
-    assert (await offer(officer, totp=code)).status_code == 422
+    for changes, told in (
+        ({}, ("code_used", "totp")),
+        ({"current_password": "not this one"}, ("password_proof_wrong", "current_password")),
+        ({"totp": "000000"}, ("password_proof_wrong", "current_password")),
+    ):
+        refused = await offer(officer, **{"totp": code} | changes)
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (
+            422,
+            *told,
+        )
+    reasons = [e.reason for e in await published(SessionChanged) if e.change == "refused"]
+    wrong = "wrong password or code at a change of second factor"
+    assert reasons == ["this code was used already at a change of second factor", wrong, wrong]
 
 
 @pytest.mark.clause("468.6(a)/change-of-second-factor")
