@@ -2,10 +2,16 @@
 
 from uuid import UUID
 
-from services.audit.domain.findings import Finding, FindingOutcome, Step, check_work, is_repeated
+from services.audit.domain.findings import (
+    Finding,
+    FindingOutcome,
+    Step,
+    check_work,
+    is_repeated,
+    worked,
+)
 from services.audit.store.findings import Findings
 from shared.access.grant import Grant
-from shared.events import FindingChanged
 from shared.postgres.unit_of_work import UnitOfWork
 
 
@@ -45,14 +51,5 @@ async def _work(work: UnitOfWork, grant: Grant, finding_id: UUID, step: Step) ->
         return await findings.get(grant, finding_id)
     check_work(finding, step)
     await findings.work(finding, step)
-    details = {"note": step.note, "assigned_to": step.assigned_to, "outcome": step.outcome}
-    await work.emit(
-        FindingChanged(
-            occurred_at=step.at,
-            actor=step.by,
-            finding_id=finding_id,
-            change=step.change,
-            details={name: value for name, value in details.items() if value is not None},
-        )
-    )
+    await work.emit(worked(finding_id, step))
     return await findings.get(grant, finding_id)

@@ -11,7 +11,7 @@ from services.audit.domain.entries import Entry
 from services.audit.domain.problem_codes import Code
 from shared.core.errors import Conflict, NotAuthorised
 from shared.core.ids import derive_id
-from shared.events import Actor, FindingRaised
+from shared.events import Actor, FindingChanged, FindingRaised
 
 CONTRADICTING_READ = "contradicting_read"
 
@@ -118,3 +118,15 @@ def check_work(finding: Finding, step: Step) -> None:
         raise NotAuthorised(Code.FINDING_WORKED_BY_SUBJECT)
     if finding.status == "closed":
         raise Conflict(Code.FINDING_CLOSED)
+
+
+def worked(finding_id: UUID, step: Step) -> FindingChanged:
+    """Return the event of a step of the work on a finding."""
+    details = {"note": step.note, "assigned_to": step.assigned_to, "outcome": step.outcome}
+    return FindingChanged(
+        occurred_at=step.at,
+        actor=step.by,
+        finding_id=finding_id,
+        change=step.change,
+        details={name: value for name, value in details.items() if value is not None},
+    )

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.domain.findings import CONTRADICTING_READ, Finding, Step, bounded
+from services.audit.domain.findings import CONTRADICTING_READ, Finding, Step, bounded, worked
 from services.audit.domain.named_plates import plates_in
 from services.audit.domain.problem_codes import Code
 from shared.access.disclosing import Disclosed, disclose
@@ -184,6 +184,18 @@ class Findings:
                 "outcome": step.outcome,
             },
         )
+
+    async def remark(self, finding_id: UUID, step: Step) -> None:
+        """Add a comment of this service and emit its event, once, unless there is no such finding or it is closed."""
+        try:
+            finding = await self.lock(finding_id)
+        except NotFound:
+            return
+        said = {(one.by.person_id, one.note) for one in finding.steps}
+        if finding.status == "closed" or (step.by.person_id, step.note) in said:
+            return
+        await self.work(finding, step)
+        await emit(self._connection, self._service, worked(finding_id, step))
 
     async def _find(self, conditions: str, values: dict[str, Any]) -> list[Finding]:
         found = await self._connection.execute(text(f"{_SELECT} WHERE {conditions}"), values)

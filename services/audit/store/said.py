@@ -96,6 +96,7 @@ class CustodySaid(msgspec.Struct, frozen=True):
     booking_id: Text
     act_id: Text
     matches: bool | None = None
+    corrects: Text | None = None
 
 
 class DisposedSaid(msgspec.Struct, frozen=True):

@@ -2,11 +2,20 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from services.audit.domain.findings import a_finding
+from services.audit.domain.findings import Step, a_finding
 from services.audit.store.said import CustodySaid, HoldSaid, MissedSaid
 from services.audit.store.stream import Stream
-from shared.events import Event, EvidenceCustodyRecorded, FindingRaised, HoldChanged, PurgeMissed
+from shared.events import (
+    Actor,
+    Event,
+    EvidenceCustodyRecorded,
+    FindingRaised,
+    HoldChanged,
+    PurgeMissed,
+)
 
 
 async def of_retention(
@@ -20,6 +29,23 @@ async def of_retention(
         *(_purge_overdue(one.seq, one.at, one.content) for one in missed),
         *(found for one in holds for found in _neglect(one.seq, one.at, one.content)),
         *(found for one in acts for found in _difference(one.seq, one.at, one.content)),
+    ]
+
+
+async def corrections(
+    stream: Stream, numbers: Sequence[int], software: Actor
+) -> list[tuple[UUID, Step]]:
+    """Return what these acts of custody say about the findings of the checks that they correct, if there are any."""
+    acts = await stream.said(numbers, CustodySaid)
+    return [
+        (
+            _differs(one.at, one.content, one.content.corrects).finding_id,
+            Step(
+                change="commented", by=software, at=one.at, note=_correction(one.seq, one.content)
+            ),
+        )
+        for one in acts
+        if one.content.corrects is not None
     ]
 
 
@@ -50,5 +76,18 @@ def _neglect(seq: int, at: datetime, hold: HoldSaid) -> Iterable[FindingRaised]:
 def _difference(seq: int, at: datetime, act: CustodySaid) -> Iterable[FindingRaised]:
     """Yield a finding of a booked copy that a check found to differ from its package, one for each check."""
     if act.matches is False:
-        about = f"evidence export {act.export_id}"
-        yield a_finding("copy_differs", about, at, act.act_id, seq=seq, booking_id=act.booking_id)
+        yield _differs(at, act, act.act_id, seq=seq, booking_id=act.booking_id)
+
+
+def _differs(at: datetime, act: CustodySaid, check: str, **details: Any) -> FindingRaised:
+    """Return the finding of a check, whose id derives from the export and the check."""
+    return a_finding("copy_differs", f"evidence export {act.export_id}", at, check, **details)
+
+
+def _correction(seq: int, act: CustodySaid) -> str:
+    says = {
+        True: "its digest is that of the package",
+        False: "its digest is not that of the package either",
+        None: "it was no check",
+    }
+    return f"entry {seq} corrects this check: {says[act.matches]}"

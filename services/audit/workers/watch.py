@@ -30,11 +30,13 @@ from services.audit.store.stream import (
 )
 from services.audit.workers.account_rules import of_accounts
 from services.audit.workers.recent import Raised, Recent
-from services.audit.workers.retention_rules import of_retention
+from services.audit.workers.retention_rules import corrections, of_retention
 from shared.events import (
     AccountChanged,
+    Actor,
     DeviceSilenced,
     Event,
+    EvidenceCustodyRecorded,
     FindingRaised,
     IssuerMisused,
     PolicyLoaded,
@@ -76,6 +78,7 @@ class Watch:
         self._runtime = runtime
         self._settings = settings
         self._recent = Recent(settings)
+        self._software = Actor.software(runtime.service, runtime.policy.department.ori)
 
     async def catch_up(self) -> int:
         """Run all rules over the entries that they have not processed; return the number of new findings."""
@@ -106,8 +109,12 @@ class Watch:
                 *await _accounts(stream, kinds),
                 *await _contradictions(stream, findings, kinds),
             ]
+            raised = await self._raise(findings, found)
+            acts = kinds.numbers(EvidenceCustodyRecorded)
+            for finding_id, step in await corrections(stream, acts, self._software):
+                await findings.remark(finding_id, step)
             await stream.advance("entries", seen[-1].seq + 1)
-            return await self._raise(findings, found)
+            return raised
 
     async def _check_gaps(self) -> int | None:
         """Run the rules that miss an entry, over entries so old that it would have come; return the new findings.

@@ -20,8 +20,8 @@ MEANINGS: Mapping[str, str] = {
     "contradicting_event": "A service sent an event again with other content than the log has. The log keeps the first.",
     "contradicting_read": "A camera sent two reads of one moment that contradict each other. Both are kept.",
     "copy_differs": "A booked copy of evidence was checked, and its digest is not that of the package (policy 468.5). The"
-    " medium may have decayed, been altered or exchanged, or the digest was mistyped. The entry names the booking. Have"
-    " the copy checked again before a court relies on it.",
+    " medium may have decayed, been altered or exchanged, or the digest was mistyped. The entry names the booking, and a"
+    " correction is among the steps. Have the copy checked again before a court relies on it.",
     "device_late": "Everything that a camera sent came too late to raise a live alert. Its clock may be wrong.",
     "device_silence": "A camera sends nothing any more. It may be broken, covered or switched off.",
     "enrolled_beside": "A person enrolled in a browser, or from an address, in which a person who had handled the"

@@ -407,6 +407,68 @@ async def test_a_copy_that_differs_from_its_package_is_a_finding_for_each_check(
     assert len(await said(act_id=uuid4())) == 1, "another check"
 
 
+@pytest.mark.clause("468.5/custody")
+async def test_a_finding_of_a_check_names_its_correction_and_stays_open(
+    deliver, findings, clock, client, auditor, query
+):
+    checked = EvidenceCustodyRecorded(
+        occurred_at=clock.now(),
+        actor=an_actor(OFFICER),
+        act_id=uuid4(),
+        booking_id=uuid4(),
+        export_id=uuid4(),
+        hold_id=uuid4(),
+        case_number="26-001234",
+        act="checked",
+        acted_at=clock.now(),
+        sha256="0" * 64,
+        matches=False,
+    )
+
+    async def said(**changes):
+        await deliver(msgspec.structs.replace(checked, event_id=uuid4(), **changes))
+        return await findings()
+
+    async def steps(of):
+        shown = (await client.get(f"/v1/findings/{of.finding_id}", headers=auditor())).json()
+        assert shown["status"] == "open"
+        return [(step["by"]["person_id"], step["note"]) for step in shown["steps"]]
+
+    async def entries(name, value):
+        said = (
+            f"SELECT seq FROM entries WHERE encode(entry, 'escape') LIKE '%\"{name}\":\"{value}%'"
+        )
+        return [row[0] for row in await query(said)]
+
+    [finding] = await said()
+    again = {"act_id": uuid4(), "corrects": checked.act_id, "matches": True}
+    assert await said(**again) == []
+    [by] = await entries("act_id", again["act_id"])
+    right = f"entry {by} corrects this check: its digest is that of the package"
+    assert await steps(finding) == [("system:audit", right)]
+    await query("UPDATE cursors SET seq = 0 WHERE name = 'entries' RETURNING seq")
+    await findings()
+    assert await steps(finding) == [("system:audit", right)], "each correction once"
+    last = {"act_id": uuid4(), "corrects": again["act_id"]}
+    [second] = await said(**last)
+    assert second.finding_id != finding.finding_id
+    assert len(await steps(finding)) == 1, "that is a correction of another check"
+    closure = {"note": "The digest was mistyped", "outcome": "explained"}
+    path = f"/v1/findings/{second.finding_id}/closure"
+    assert (await client.post(path, json=closure, headers=auditor())).status_code == 200
+    await said(act_id=uuid4(), corrects=last["act_id"], matches=True)
+    assert len(await entries("change", "commented")) == 1, "a closed finding stays as it is"
+    one, other = uuid4(), uuid4()
+    await deliver(
+        msgspec.structs.replace(checked, event_id=uuid4(), act_id=one),
+        msgspec.structs.replace(checked, event_id=uuid4(), act_id=other, corrects=one),
+    )
+    third, _ = await findings()
+    [by] = await entries("act_id", other)
+    wrong = f"entry {by} corrects this check: its digest is not that of the package either"
+    assert await steps(third) == [("system:audit", wrong)], "checked and corrected at once"
+
+
 @pytest.mark.clause("468.3.1(c)/device-late")
 async def test_a_camera_of_which_all_comes_late_is_a_finding_of_its_own(deliver, findings, clock):
     device, since = uuid4(), clock.now() - timedelta(hours=1)
