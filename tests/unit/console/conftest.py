@@ -84,6 +84,16 @@ def services(clock):
 
 
 @pytest.fixture
+def show(services):
+    """Have a service answer a GET, or another method, with this."""
+
+    def show(path, body, status=200, method="GET"):
+        services.answers[f"{method} {path}"] = lambda _: httpx.Response(status, json=body)
+
+    return show
+
+
+@pytest.fixture
 def settings():
     return Settings(
         console_session_key=KEY,

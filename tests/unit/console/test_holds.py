@@ -34,16 +34,6 @@ DECLARED = {
 
 
 @pytest.fixture
-def show(services):
-    """Have retention answer a GET, or another method, with this."""
-
-    def show(path, body, status=200, method="GET"):
-        services.answers[f"{method} {path}"] = lambda _: httpx.Response(status, json=body)
-
-    return show
-
-
-@pytest.fixture
 def held_records(show, clock):
     """A hold, an export of it that is ready, and no booking."""
     until = clock.now().replace(hour=13).isoformat()

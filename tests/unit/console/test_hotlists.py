@@ -66,12 +66,8 @@ YIELD = {
 
 
 @pytest.fixture
-def show(services):
-    """Have hotlist answer a GET, or another method, with this."""
-
-    def show(path, body, status=200, method="GET"):
-        services.answers[f"{method} {path}"] = lambda _: httpx.Response(status, json=body)
-
+def show(show):
+    """Have hotlist answer with this, and with a list."""
     show("/lists", {"items": [a_list()]})
     show(f"/lists/{LIST}", a_list())
     show(f"/lists/{LIST}/yield", YIELD)

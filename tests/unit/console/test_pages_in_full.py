@@ -4,7 +4,6 @@ import html
 import re
 
 import httpx
-import pytest
 
 from tests.unit.console.answers import REQUEST, a_decision, a_request, a_run, a_schedule
 from tests.unit.console.services import (
@@ -37,16 +36,6 @@ def who(name):
 
 def at(hour, day="01"):
     return f"2026-06-{day}T{hour:02}:00:00Z"
-
-
-@pytest.fixture
-def show(services):
-    """Have a service answer a GET with this."""
-
-    def show(path, body):
-        services.answers[f"GET {path}"] = lambda _: httpx.Response(200, json=body)
-
-    return show
 
 
 def content(browser):

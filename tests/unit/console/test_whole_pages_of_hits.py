@@ -1,8 +1,5 @@
 """What pages of hits show, whole: each value from its own field, each link to its own record."""
 
-import httpx
-import pytest
-
 from tests.unit.console.services import HIT, OTHER_HIT, PERMISSIONS, READ, a_hit
 from tests.unit.console.whole import OUTCOMES, at, by, paths, read
 
@@ -37,16 +34,6 @@ HIT_WORKED = {
          "status": "unverified", "outcome": None}
     ],
 }  # fmt: skip
-
-
-@pytest.fixture
-def show(services):
-    """Have hotlist answer a GET with this."""
-
-    def show(path, body):
-        services.answers[f"GET {path}"] = lambda _: httpx.Response(200, json=body)
-
-    return show
 
 
 async def test_a_hit_that_people_worked_on(sign_in, show):

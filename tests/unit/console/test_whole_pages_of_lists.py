@@ -11,16 +11,6 @@ HERE = f"/hotlists/{LIST}"
 MANAGER = ("account:self", "hotlist:read", "hotlist:manage")
 
 
-@pytest.fixture
-def show(services):
-    """Have hotlist answer a GET with this."""
-
-    def show(path, body):
-        services.answers[f"GET {path}"] = lambda _: httpx.Response(200, json=body)
-
-    return show
-
-
 def a_list(**changes):
     return {
         "list_id": LIST, "name": "Stolen vehicles", "agency_ori": "CA0520100", "source": "state",

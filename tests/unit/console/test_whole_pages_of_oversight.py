@@ -12,21 +12,10 @@ SUBJECT = "0199c0de-0000-7000-8000-000000005b1e"
 
 
 @pytest.fixture
-def show(services):
-    """Have a service answer this, to a GET if the path has no method."""
-
-    def show(path, body, status=200):
-        key = path if " " in path else f"GET {path}"
-        services.answers[key] = lambda _: httpx.Response(status, json=body)
-
-    return show
-
-
-@pytest.fixture
 async def auditor(sign_in, services, show):
     """An auditor with a declared audit; the department has two more people who work on findings."""
     taken = {"purpose_id": READ, "purpose_token": "t", "expires_at": "2026-06-01T13:00:00Z"}
-    show("POST /purposes", taken, 201)
+    show("/purposes", taken, 201, method="POST")
     bo = services.me() | {"account_id": HIT, "name": "Bo Auditor"}
     gone = services.me() | {"account_id": OTHER_HIT, "name": "Gus Gone", "status": "separated"}
     services.answers["GET /accounts"] = page_of(bo, gone)
@@ -197,7 +186,7 @@ async def test_the_page_of_the_audit(auditor, services, show):
         text="plateward.local/audit\n90\ncm9vdA==\n\n- plateward.local/audit sig\n",
         headers={"Last-Modified": "Mon, 01 Jun 2026 11:30:00 GMT"},
     )
-    show("POST /entries/search", {"items": [an_entry(seq=94)], "next": "OTQ"})
+    show("/entries/search", {"items": [an_entry(seq=94)], "next": "OTQ"}, method="POST")
     show("/findings", {"items": [a_finding(status="open", assigned_to=None)], "next": "b"})
     left = an_item(2, **LEFT)
     audits = [an_audit(an_item(1), left, audit_id=HIT, **UNSIGNED), an_audit(an_item(1))]
@@ -283,7 +272,7 @@ async def test_a_sample_that_is_signed_off(auditor, show):
 async def test_an_access_of_a_sample_that_is_reviewed(auditor, show):
     show(f"/audits/{AUDIT}", an_audit(an_item(1), an_item(2)))
     show("/entries/41", an_entry())
-    show("POST /entries/search", {"items": [OTHER, an_entry()], "next": None})
+    show("/entries/search", {"items": [OTHER, an_entry()], "next": None}, method="POST")
     await auditor.open(f"/audit/samples/{AUDIT}/items/1")
     assert auditor.content.partition("The whole entry")[0].strip() == read("""
         Access 1 of 2 When 2026-05-20 08:00:00 UTC , in the log since 2026-05-21 08:00:00 UTC Who
@@ -308,7 +297,7 @@ async def test_an_access_of_a_sample_that_is_reviewed(auditor, show):
 
 
 async def test_what_a_search_of_the_log_found(auditor, show):
-    show("POST /entries/search", {"items": [an_entry(), OTHER], "next": "NDE"})
+    show("/entries/search", {"items": [an_entry(), OTHER], "next": "NDE"}, method="POST")
     await auditor.open("/audit/entries")
     await auditor.send("/audit/entries", plate="7ABC123")
     assert auditor.content.partition("Search the log")[2].strip() == read("""
@@ -336,7 +325,7 @@ async def test_a_breach_report(auditor, show):
         "first_at": at(3),
         "last_at": at(4),
     }
-    show("POST /breach-reports", {
+    show("/breach-reports", method="POST", body={
         "person_id": SUBJECT, "occurred_from": at(1), "occurred_to": at(2), "accesses_allowed": 1203,
         "accesses_refused": 7, "records_by_kind": {"read": 11, "hold": 1}, "plates": {"7ABC123": 2, "8XYZ999": 1},
         "client_addresses": {"192.0.2.7": 4, "192.0.2.8": 5}, "erased": 12, "truncated": True,

@@ -1,6 +1,5 @@
 """What pages of people, cameras and figures show, whole: each value from its own field, each link to its own record."""
 
-import httpx
 import pytest
 
 from tests.unit.console.services import HIT, OTHER_HIT, READ, a_camera, page_of
@@ -11,16 +10,6 @@ MANAGER = (
     "device:read", "device:manage",
 )  # fmt: skip
 HERE = f"/people/{HIT}"
-
-
-@pytest.fixture
-def show(services):
-    """Have a service answer a GET with this."""
-
-    def show(path, body):
-        services.answers[f"GET {path}"] = lambda _: httpx.Response(200, json=body)
-
-    return show
 
 
 @pytest.fixture
