@@ -16,6 +16,11 @@ def at(day):
     return f"2026-05-{day:02}T08:00:00Z"
 
 
+def june(hour, day=1):
+    """Return the time of a field, near the clock's, of which a page shows the age."""
+    return f"2026-06-{day:02}T{hour:02}:00:00Z"
+
+
 def by(name):
     """Return a person of this name, with an id and a title of their own."""
     return {**PERSON, "person_id": f"p-{name}", "name": name, "title": f"{name}'s title"}
