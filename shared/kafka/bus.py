@@ -11,6 +11,7 @@ from typing import Protocol
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from shared.core.errors import DependencyDown, TooLarge, Unavailable
 from shared.core.periodic import cancelled
@@ -36,6 +37,8 @@ SINGLE_LIMIT = 16
 """Up to this many records are sent singly, and the producer batches them; more are batched here."""
 
 MAX_BATCH_BYTES = 512 * 1024
+MAX_RECORD_BYTES = 1_048_576
+"""aiokafka's own limit of a record, with its headers."""
 
 
 class Bus(Protocol):
@@ -181,6 +184,7 @@ class KafkaBus:
             compression_type="zstd",
             linger_ms=0,
             max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
             partitioner=partition_of,
             request_timeout_ms=int(self._timeout_s * 1000),
         )
@@ -274,6 +278,8 @@ async def _send_batches(producer: AIOKafkaProducer, records: Iterable[Record]) -
     by_partition: dict[tuple[str, int], list[Record]] = defaultdict(list)
     partitions: dict[str, list[int]] = {}
     for record in records:
+        if _is_too_large(record):
+            raise TooLarge(Common.EVENT_TOO_LARGE)
         ids = partitions.get(record.topic)
         if ids is None:
             ids = partitions[record.topic] = sorted(await producer.partitions_for(record.topic))
@@ -286,10 +292,17 @@ async def _send_batches(producer: AIOKafkaProducer, records: Iterable[Record]) -
             if batch.append(timestamp=None, **fields) is None:
                 pending.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = producer.create_batch()
-                if batch.append(timestamp=None, **fields) is None:
-                    raise TooLarge(Common.EVENT_TOO_LARGE)
+                batch.append(timestamp=None, **fields)  # a batch always has room for its first
         pending.append(await producer.send_batch(batch, topic, partition=partition))
     await _all_of(pending)
+
+
+def _is_too_large(record: Record) -> bool:
+    """Whether aiokafka would refuse to send a record singly; the broker's refusal would break the producer."""
+    if len(record.value) <= MAX_BATCH_BYTES:
+        return False
+    size: int = DefaultRecordBatchBuilder.estimate_size_in_bytes(*record[1:])
+    return size > MAX_RECORD_BYTES
 
 
 async def _all_of(pending: Sequence[Awaitable[object]]) -> None:

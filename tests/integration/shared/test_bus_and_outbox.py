@@ -1,6 +1,7 @@
 """Outbox, relay, bus, consumer, dead letters and the inbox, on real Postgres and a real broker."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -13,16 +14,17 @@ from shared.kafka import dead_letters
 from shared.kafka.codec import Message, Record, encode
 from shared.kafka.consumer import Consumer, Subscription
 from shared.kafka.topics import TOPICS
-from shared.postgres.database import Database, first_sight
+from shared.postgres import disclosed_records
+from shared.postgres.database import SHARED_MIGRATIONS, Database, first_sight
 from shared.postgres.outbox import _ANY, _DROP, COPIED_FROM, INBOX_RETENTION, Relay, emit
 from shared.testing import FakeBus, eventually, mac_key
 from tests.integration.shared.outboxes import everything, finding
 
 
 @pytest.fixture
-async def db(database_url, repository):
+async def db(database_url):
     database = Database(database_url, "sample", mac_key=mac_key("sample"))
-    await database.migrate(repository / "shared" / "postgres" / "migrations" / "none")
+    await database.migrate(SHARED_MIGRATIONS / "none")
     yield database
     await database.close()
 
@@ -103,21 +105,58 @@ async def test_an_unexpected_failure_does_not_end_a_relay_and_its_stop_publishes
     assert list(dict.fromkeys(event.subject for event in bus.events(FindingRaised))) == ["a", "b"]
 
 
+class Holding(FakeBus):
+    """Publishes nothing until it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+    async def publish_records(self, records):
+        self.begun.set()
+        await self.go.wait()
+        await super().publish_records(records)
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_an_event_whose_transaction_commits_after_later_ones_were_published_is_not_lost(
+    db, clock
+):
+    bus = Holding()
+    relay = Relay(db, bus)
+    async with db.begin() as slow:
+        await emit(slow, "sample", finding(clock, "began first"))
+        async with db.begin() as connection:
+            await emit(connection, "sample", finding(clock, "committed first"))
+        draining = asyncio.create_task(relay.drain())
+        await bus.begun.wait()
+    bus.go.set()
+    await draining
+    await relay.drain()
+    subjects = [event.subject for event in bus.events(FindingRaised)]
+    assert subjects == ["committed first", "began first"]
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_relay_that_waits_for_kafka_holds_up_no_other_services(db, clock, database_url):
+    other = Database(database_url, "another", mac_key=mac_key("another"))
+    await other.migrate(SHARED_MIGRATIONS / "none")
+    bus = Holding()
+    async with db.begin() as connection:
+        await emit(connection, "sample", finding(clock, "held"))
+    async with other.begin() as connection:
+        await emit(connection, "another", finding(clock, "free"))
+    draining = asyncio.create_task(Relay(db, bus).drain())
+    await bus.begun.wait()
+    assert await Relay(other, FakeBus()).drain() == 1
+    bus.go.set()
+    assert await draining == 1
+    await other.close()
+
+
 async def test_a_relay_counts_what_waits_while_another_holds_the_outbox_and_when_it_fails_by_itself(
     db, clock
 ):
-    class Holding(FakeBus):
-        """Publishes nothing until it is let go."""
-
-        def __init__(self):
-            super().__init__()
-            self.begun, self.go = asyncio.Event(), asyncio.Event()
-
-        async def publish_records(self, records):
-            self.begun.set()
-            await self.go.wait()
-            await super().publish_records(records)
-
     class Broken(FakeBus):
         async def publish_records(self, records):
             raise RuntimeError("nobody expects this")
@@ -194,6 +233,23 @@ async def test_a_relay_removes_old_inbox_rows_at_its_start_and_each_hour(db, mon
         await eventually(is_empty)
     finally:
         await relay.stop()
+
+
+async def test_a_relay_removes_counts_of_shown_records_once_their_day_is_over(db):
+    """A count says how much a person looked at in a day."""
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=ago) for ago in (0, 1, 2, 3, 30)]
+    async with db.begin() as connection:
+        for day in days:
+            await disclosed_records.count(connection, "p-1", day, 5, None)
+
+    async def left():
+        async with db.begin() as connection:
+            found = await connection.execute(text("SELECT day FROM disclosed_counts ORDER BY day"))
+            return list(found.scalars())
+
+    await Relay(db, FakeBus())._prune()
+    assert await left() == sorted(days[:3])
 
 
 async def test_events_that_another_replica_commits_meanwhile_are_published_at_once(

@@ -100,6 +100,22 @@ async def test_a_record_too_large_is_refused_and_the_next_one_arrives(sent, cloc
     assert len(await sent.arrived()) == 1
 
 
+async def test_a_record_too_large_among_many_is_refused_with_all_and_the_next_ones_arrive(
+    broker, clock
+):
+    bus = KafkaBus(broker.bootstrap, "test", mac_key=mac_key("test"))
+    await bus.start()
+    before = len(await everything(broker.bootstrap, TOPIC))
+    try:
+        events = [finding(clock, f"{n}") for n in range(2 * SINGLE_LIMIT)]
+        with pytest.raises(TooLarge):
+            await bus.publish([*events, finding(clock, "x" * 2_000_000)])
+        await bus.publish(events)
+    finally:
+        await bus.stop()
+    assert len(await everything(broker.bootstrap, TOPIC)) == before + len(events)
+
+
 async def test_publishing_no_events_succeeds(sent):
     await sent.bus.publish([])
     await sent.bus.publish_records([])

@@ -11,7 +11,7 @@ from shared.core.errors import Unavailable
 from shared.core.problem_codes import Common
 from shared.events import FindingRaised
 from shared.kafka import offsets
-from shared.kafka.consumer import Consumer, Subscription
+from shared.kafka.consumer import FIRST_PAUSE_S, Consumer, Subscription
 from shared.kafka.topics import topic_of
 from shared.testing import eventually
 from tests.integration.shared.outboxes import finding
@@ -103,6 +103,7 @@ async def test_what_a_handler_failed_on_is_not_committed(group, kafka, clock, co
     assert await group.committed() == before
     group.fault = None
     await eventually(lambda: "failed" in group.seen, within_s=20)
+    await eventually(lambda: group.consumer._pause_s == FIRST_PAUSE_S)
 
 
 async def test_what_was_processed_is_committed_at_the_stop(

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from shared.core.errors import InternalFault, Unavailable
@@ -101,21 +101,23 @@ async def test_a_group_reports_its_lag_before_its_first_event_and_not_after_it_s
 
 
 @pytest.mark.clause("468.5/read-alone")
-async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_record_are_stored(
+async def test_each_refused_read_is_a_dead_letter_alone_and_the_others_of_its_record_are_stored(
     kafka, broker, clock, capsys, caplog, monkeypatch
 ):
     device = uuid4()
     plates = [f"7ABC{n:03}" for n in range(249)]
-    event = record_of(clock, *plates[:100], REFUSED, *plates[100:], device=device)
+    event = record_of(clock, *plates[:100], REFUSED, *plates[100:], REFUSED, device=device)
     group = Group(broker, kafka, most=1000, device=device)
     group.consumer.start()
     await kafka.publish([event])
     await eventually(lambda: len(group.stored) == 249, within_s=20)
     await group.consumer.stop()
     assert group.stored == plates, "in the order of the record"
-    [letter] = await of(device, broker)
-    [dead] = decode_dead(letter).each()
-    assert (dead.plate, dead) == (REFUSED, event.each()[100])
+    letters = await of(device, broker)
+    assert [decode_dead(letter).each() for letter in letters] == [
+        [event.each()[100]],
+        [event.each()[-1]],
+    ]
     assert REFUSED not in caplog.text
 
     async def away(bus, records):
@@ -125,10 +127,10 @@ async def test_a_refused_read_is_a_dead_letter_alone_and_the_others_of_its_recor
         patch.setattr(KafkaBus, "publish_records", away)
         with pytest.raises(Unavailable):
             await dead_letters.replay(broker.bootstrap, TOPIC)
-    assert await dead_letters.replay(broker.bootstrap, TOPIC) >= 1
+    assert await dead_letters.replay(broker.bootstrap, TOPIC) >= 2
     assert "skipped" not in capsys.readouterr().out
-    back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == letter.key]
-    assert sorted(len(decode_dead(r).reads) for r in back) == [1, 250]
+    back = [r for r in await everything(broker.bootstrap, TOPIC.name) if r.key == letters[0].key]
+    assert sorted(len(decode_dead(r).reads) for r in back) == [1, 1, 251]
 
 
 @pytest.mark.clause("wall/kafka")
@@ -203,6 +205,32 @@ async def test_a_batch_has_at_most_the_reads_of_its_limit_and_the_lag_counts_rea
     await group.consumer.stop()
     assert group.largest == 200
     assert max(group.lag(), default=0) == 0
+
+
+async def test_a_poll_fetches_about_as_many_reads_as_a_batch_may_have(
+    kafka, broker, clock, monkeypatch
+):
+    """The turns of one poll share the time that Kafka gives it."""
+    getmany, polled = AIOKafkaConsumer.getmany, []
+
+    async def counted(consumer, *partitions, **options):
+        found = await getmany(consumer, *partitions, **options)
+        polled.append(sum(map(len, found.values())))
+        return found
+
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", counted)
+    device = uuid4()
+    record = record_of(clock, *["7ABC123"] * 100, device=device)
+    group = Group(broker, kafka, most=250, device=device)
+    group.consumer.start()
+    for count in (1, 2):  # the second is alone in its poll, so that the mean is that of these
+        await kafka.publish([record])
+        await eventually(lambda count=count: len(group.stored) == 100 * count, within_s=20)
+    polled.clear()
+    await kafka.publish([record] * 20)
+    await eventually(lambda: len(group.stored) == 2200, within_s=20)
+    await group.consumer.stop()
+    assert max(polled) == 2
 
 
 def decode_dead(record):

@@ -19,7 +19,9 @@ from shared.core.permissions import Permission
 from shared.core.problem_codes import Common
 from shared.events import AccessAttempted, RefusalsCounted
 from shared.http.app import create_app
-from shared.limits.refusals import MOST_NAMED
+from shared.limits import refusal_log
+from shared.limits.refusal_log import RefusalLog
+from shared.limits.refusals import GUARD, MOST_NAMED, LimitKey
 from shared.service.api_runtime import ApiRuntime, ApiService
 from shared.service.serve import options
 from shared.testing.sample import SAMPLE
@@ -287,3 +289,47 @@ async def test_refusal_counts_survive_a_database_outage_and_are_published_at_sto
     told = bus.events(RefusalsCounted)
     assert sorted(c.count for c in told) == [1, 3]
     assert told[1].since - told[0].since >= timedelta(minutes=1)
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_sums_of_one_minute_of_several_addresses_and_replicas_are_each_on_record(
+    at, runtime, clock, on_record
+):
+    """Audit takes each id once: two sums with the same one would be one entry."""
+    for address in (FLOODER, "192.0.2.67"):
+        for _ in range(BURST + 2):
+            await at(address).get("/v1/alerts")
+    replica = RefusalLog("sample", runtime.db, clock, burst=1, per_minute=1, crowded=lambda: False)
+    for _ in range(3):
+        replica.count(LimitKey(FLOODER, GUARD))
+    clock.advance(minutes=1)
+    assert await replica.record() == 1
+    _, sums = await on_record()
+    assert sorted((one.client_address, one.count) for one in sums) == [
+        (FLOODER, 2),
+        (FLOODER, 3),
+        ("192.0.2.67", 2),
+    ]
+    assert len({one.event_id for one in sums}) == 3
+
+
+@pytest.mark.clause("468.3.1(d)/access-record")
+async def test_a_stop_while_sums_are_written_loses_none(at, runtime, clock, on_record, monkeypatch):
+    for _ in range(BURST + 2):
+        await at(FLOODER).get("/v1/alerts")
+    writing = asyncio.Event()
+
+    async def hangs(*given):
+        writing.set()
+        await asyncio.Event().wait()
+
+    clock.advance(minutes=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(refusal_log, "emit", hangs)
+        record = asyncio.create_task(runtime.refusals.record())
+        await writing.wait()
+        record.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await record
+    _, [counted] = await on_record()
+    assert counted.count == 2

@@ -28,6 +28,7 @@ BODIES = {
     "cut off": '{{"plate":"7ABC123","captured_at":"{0}","model":"ven',
     "with spaces": '{{"captured_at" : "{0}"}}',
     "a pass": '{{"first_seen_at":"{0}","last_seen_at":"2026-06-01T00:00:00Z"}}',
+    "the end of a pass without its beginning": 'seen":1,"last_seen_at":"{0}"}}',
     "a signed capture": r'{{"capture":{{"body":"{{\"captured_at\":\"{0}\"}}"}}}}',
     "one of several days": '{{"records":[{{"captured_on":"2026-05-01"}},{{"captured_on":"{0}"}}]}}',
 }

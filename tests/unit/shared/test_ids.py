@@ -6,7 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from shared.core.ids import Deriver, akin, derive_id, derive_with_time_of, id_digest, new_id
+from shared.core.ids import (
+    Deriver,
+    akin,
+    derive_id,
+    derive_with_time_of,
+    id_digest,
+    keyed_id,
+    new_id,
+)
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -95,3 +103,11 @@ def test_a_new_id_begins_with_the_present_moment_and_is_random_otherwise():
     drawn = {one.int & ((1 << 62) - 1) for one in ids}
     assert len(drawn) == 1000
     assert {bit for one in drawn for bit in range(62) if one >> bit & 1} == set(range(62))
+
+
+def test_the_same_key_of_another_person_or_for_another_thing_gives_another_id():
+    """A browser's key is of its own choice, and two people may choose the same."""
+    asked = [("hold", "p-1", "k"), ("hold", "p-2", "k"), ("purge run", "p-1", "k")]
+    assert len({keyed_id(*one) for one in asked}) == 3
+    assert keyed_id(*asked[0]) == keyed_id(*asked[0])
+    assert keyed_id("hold", "p-1", None) != keyed_id("hold", "p-1", None)

@@ -56,6 +56,12 @@ BAD = {
     "NUL beside an accent": {"device_name": "caf\xe9 \x00"},
     "half a surrogate pair in a character": {"characters": [Character("\ud800")]},
     "a box one pixel too high": {"box": Box(0, 0, 1, MOST_PX + 1)},
+    "one of two alternatives is no plate": {
+        "alternatives": [
+            Alternative(PlateText("1ABC123"), 0.5),
+            Alternative(PlateText("7abc"), 0.4),
+        ]
+    },
     "a heading past north": {"place": Place(39.9277, -122.1792, 360.5)},
 }
 KEPT: dict[str, dict[str, Any]] = {
