@@ -1,7 +1,7 @@
 """Secrets of months: shared by replicas, sealed, used without Postgres, gone with their month."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from uuid import uuid4
 
@@ -158,6 +158,35 @@ async def test_a_month_secret_is_destroyed_only_with_the_last_record_of_its_mont
     assert there.secret(datetime(2025, 5, 1, tzinfo=UTC))
 
 
+@pytest.mark.clause("wall/keyed-ids")
+@pytest.mark.parametrize(
+    ("zone", "before", "gone"),
+    [
+        ("America/Los_Angeles", datetime(2025, 5, 1, tzinfo=UTC), True),
+        ("Asia/Tokyo", datetime(2025, 4, 30, 23, 59, 59, tzinfo=UTC), False),
+    ],
+)
+async def test_a_month_ends_by_utc_whatever_the_databases_time_zone(station, zone, before, gone):
+    async with station.running.runtime.db.begin() as connection:
+        await connection.execute(text(f"SET LOCAL timezone = '{zone}'"))
+        ended = await station.running.secrets.destroy(connection, before)
+    assert (date(2025, 4, 1) in ended) is gone
+
+
+@pytest.mark.clause("wall/keyed-ids")
+async def test_a_month_before_the_schedule_gets_one_secret_when_a_read_of_it_comes(station):
+    """Without it no read behind the late one would be matched."""
+    here, there = a_replica(station), a_replica(station)
+    long_ago = station.clock.now() - timedelta(days=3000)
+    with pytest.raises(Unavailable):
+        here.secret(long_ago)
+    await here.ensure([long_ago])
+    await there.ensure([long_ago, station.clock.now()])
+    assert here.secret(long_ago) == there.secret(long_ago)
+    now = station.clock.now()
+    assert there.secret(now) == station.running.secrets.secret(now)
+
+
 async def test_a_purge_below_the_legal_floor_destroys_no_secret(station):
     with pytest.raises(InternalFault, match="34090"):
         await purge(station, station.clock.now() - timedelta(days=364))
@@ -179,6 +208,28 @@ async def test_a_restore_waits_for_a_purge_up_to_its_time(station, ingest_databa
     await purge(station, due)
     await restored.load()
     assert not restored.waits
+
+
+@pytest.mark.clause("468.5/restored")
+async def test_of_several_restores_the_one_that_needs_the_latest_purge_waits(
+    station, ingest_database
+):
+    now = station.clock.now()
+    dues = [now - timedelta(days=ago) for ago in (500, 400, 450)]
+    ids = [uuid4() for _ in dues]
+    owner = Database(ingest_database, "ingest", pool_size=1)
+    async with owner.begin() as connection:
+        for restore_id, due in zip(ids, dues, strict=True):
+            await Restores(connection).add(Restore(restore_id, "20260601T000000Z", now, due))
+        assert (await Restores(connection).pending()).due == max(dues)
+        await Restores(connection).settle(dues[2], now)
+        assert (await Restores(connection).pending()).due == max(dues)
+        await Restores(connection).settle(max(dues), now + timedelta(days=1))
+        assert await Restores(connection).pending() is None
+        query = text("SELECT purged_at FROM restores WHERE restore_id = ANY(:ids) ORDER BY due")
+        ended = (await connection.execute(query, {"ids": ids})).scalars().all()
+        assert ended == [now, now, now + timedelta(days=1)]
+    await owner.close()
 
 
 async def test_a_purge_deletes_the_arrival_times_of_frames_without_a_time(station, camera, sampled):

@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 from contextlib import AsyncExitStack
+from secrets import token_hex
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -11,15 +13,18 @@ from sqlalchemy import text
 from local.stack.postgres import Postgres
 from local.stack.process import free_port
 from services.registry import SPECS, names
-from shared.core.errors import Unavailable
+from shared.core.errors import InternalFault, Unavailable
 from shared.postgres import database as shared_db
 from shared.postgres.database import Database, driver_of
+from shared.postgres.outbox import emit
 from shared.service import resources
 from shared.service.api_runtime import ApiRuntime
 from shared.service.resources import is_ok
 from shared.service.spec import Kind
+from shared.testing import mac_key
 from shared.testing.sample import SAMPLE
 from tests.integration.ended_session import end_session
+from tests.integration.shared.outboxes import finding
 
 
 async def test_a_caller_without_a_free_connection_in_time_is_refused(database_url, monkeypatch):
@@ -55,6 +60,52 @@ async def test_a_database_fault_that_is_not_the_callers_raises_unavailable(
     with pytest.raises(Unavailable):
         await fail()
     await database.ping()
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    ("group", "refused"),
+    [("\x00", True), (token_hex(5000), True), ("a group", False)],
+    ids=["NUL", "too long for an index", "a name"],
+)
+async def test_a_value_that_postgres_cannot_store_is_a_fault_of_the_event_and_never_retried(
+    database_url, group, refused
+):
+    database = Database(database_url, "unstorable", pool_size=1)
+    await database.migrate(shared_db.SHARED_MIGRATIONS / "none")
+
+    async def store():
+        with shared_db.refused_if_unstorable():
+            async with database.begin() as connection:
+                return await shared_db.first_sight(connection, group, uuid4())
+
+    if refused:
+        with pytest.raises(InternalFault, match="cannot store a value"):
+            await store()
+    else:
+        assert await store()
+    await database.close()
+
+
+async def test_only_a_commit_that_wrote_an_event_wakes_the_relay(database_url, clock):
+    database = Database(database_url, "unstorable", pool_size=1, mac_key=mac_key("sample"))
+    await database.migrate(shared_db.SHARED_MIGRATIONS / "none")
+    woken = []
+    database.add_listener(lambda: woken.append(1))
+
+    async def fail():
+        async with database.begin() as connection:
+            await emit(connection, "sample", finding(clock, "rolled back"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    await database.ping()
+    assert woken == []
+    async with database.begin() as connection:
+        await emit(connection, "sample", finding(clock, "committed"))
+        assert woken == [], "a relay that wakes before the commit finds nothing"
+    assert woken == [1]
     await database.close()
 
 

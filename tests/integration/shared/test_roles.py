@@ -216,6 +216,8 @@ async def test_a_grant_that_is_no_longer_declared_is_revoked(place):
         "GRANT ALL ON ALL TABLES IN SCHEMA audit TO plateward_audit",
         "GRANT UPDATE (kind) ON entries TO plateward_audit",
         "GRANT ALL ON SCHEMA audit TO plateward_audit",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA audit TO plateward_audit",
+        "GRANT UPDATE (kind) ON entries TO plateward_retention",
         "GRANT SELECT ON entries TO plateward_hotlist",
         "GRANT INSERT (level) ON nodes TO plateward_release",
         "GRANT USAGE ON SCHEMA audit TO plateward_hotlist, plateward_release",
@@ -225,6 +227,8 @@ async def test_a_grant_that_is_no_longer_declared_is_revoked(place):
     ):
         await place.ask(place.database_url, grant)
     await place.ask(place.works("hotlist"), "SELECT count(*) FROM entries")
+    may = "SELECT has_column_privilege('plateward_retention', 'audit.entries', 'kind', 'UPDATE')"
+    assert await place.ask(place.database_url, may) == [(True,)]
     await place.ask(place.works(), "UPDATE entries SET kind = 'x' WHERE false")
     assert await place.ask(place.works(), "SELECT former()") == [(1,)]
     await place.prepare()
@@ -233,6 +237,7 @@ async def test_a_grant_that_is_no_longer_declared_is_revoked(place):
         "TRUNCATE cursors",
         "CREATE TABLE mine (n int)",
         "SELECT former()",
+        "SELECT setval('outbox_seq_seq', 1)",
     ):
         with pytest.raises(DBAPIError, match="permission denied"):
             await place.ask(place.works(), statement)
@@ -242,6 +247,7 @@ async def test_a_grant_that_is_no_longer_declared_is_revoked(place):
     ):
         with pytest.raises(DBAPIError, match="permission denied"):
             await place.ask(place.works(service), statement)
+    assert await place.ask(place.database_url, may) == [(False,)], "also without the schema"
 
 
 # --- one role for all, and the way from there -----------------------------------------------------
