@@ -6,24 +6,25 @@ import pytest
 
 from shared.core.errors import DependencyDown, Unavailable
 from shared.core.problem_codes import Common
-from shared.events import LogCovered
+from shared.events import DocumentDestroyed, LimitLifted, LogCovered
 from shared.kafka import follower
-from shared.kafka.codec import Record
+from shared.kafka.codec import Record, encode
 from shared.kafka.follower import TopicFollower
 from shared.testing import eventually
+from tests.integration.shared.outboxes import finding
 
 
 class Learner:
     """Learns how far the log covers events, as a service does."""
 
-    def __init__(self, broker, **more):
+    def __init__(self, broker, event=LogCovered, **more):
         self.seen = []
         self.begun = 0
         self.fault = None
         self.follower = TopicFollower(
             broker.bootstrap,
             "test follower",
-            [LogCovered],
+            [event],
             learn=self.learn,
             begun=self.begin,
             idle_pause_s=0.005,
@@ -46,8 +47,8 @@ async def started(broker, kafka, monkeypatch):
     monkeypatch.setattr(follower, "AGAIN_AFTER_S", 0.1)
     running = []
 
-    async def start(**more):
-        learner = Learner(broker, **more)
+    async def start(kind=Learner, **more):
+        learner = kind(broker, **more)
         running.append(learner)
         learner.follower.start()
         await asyncio.wait_for(learner.follower.caught_up.wait(), 20)
@@ -92,6 +93,27 @@ async def test_a_follower_gets_earlier_events_as_it_wants_them_and_then_all(
     assert learner.seen[-len(wanted) :] == wanted
     if known < 2:  # from the start, the topic has events of other tests as well
         assert learner.seen == ["begun", *wanted]
+
+
+async def test_a_follower_has_caught_up_once_it_has_every_earlier_event_of_every_partition(
+    started, kafka, clock
+):
+    """The other partitions have none, and it knows so at once."""
+
+    class Finding(Learner):
+        async def learn(self, events):
+            self.seen += [event.subject for event in events]
+
+    earlier = encode(finding(clock, "earlier"), "test")
+    await kafka.publish_records([earlier._replace(topic=DocumentDestroyed.TOPIC)])
+    learner = await started(kind=Finding, event=DocumentDestroyed, from_start=True)
+    assert learner.seen == ["begun", "earlier"]
+
+
+async def test_a_follower_of_the_newest_event_catches_up_although_there_is_none(started):
+    learner = await started(event=LimitLifted, from_start=True, newest=[LimitLifted])
+    assert learner.seen == ["begun"]
+    assert learner.begun == 1
 
 
 async def test_a_record_that_does_not_decode_stops_no_follower(started, covered, kafka):
