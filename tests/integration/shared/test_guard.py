@@ -472,3 +472,11 @@ async def test_a_query_of_many_names_is_recorded_with_those_of_the_route_and_som
     [attempt] = await attempts()
     assert len(attempt.elements) == 200
     assert attempt.elements["device"] == "north"
+
+
+async def test_a_path_with_a_further_slash_is_unknown_and_redirects_nowhere(client, authority):
+    """A redirect would go to the host that the caller named, with the caller's token."""
+    headers = {**authority.headers(purpose=False), "Host": "elsewhere.example"}
+    assert (await client.get("/v1/alerts", headers=headers)).status_code == 200
+    answer = await client.get("/v1/alerts/", headers=headers)
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
