@@ -24,6 +24,12 @@ from tests.integration.shared.guarded import app, attempts, client
 
 __all__ = ["app", "attempts", "client"]
 
+FULL_AT_COMMIT = (
+    "CREATE FUNCTION full_at_commit() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE EXCEPTION SQLSTATE '53100'; END $$",
+    "CREATE CONSTRAINT TRIGGER full_at_commit AFTER INSERT OR UPDATE ON disclosed_counts"
+    " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION full_at_commit()",
+)
 PURPOSE = UUID("00000000-0000-4000-8000-0000000000aa")
 
 
@@ -480,3 +486,21 @@ async def test_a_path_with_a_further_slash_is_unknown_and_redirects_nowhere(clie
     assert (await client.get("/v1/alerts", headers=headers)).status_code == 200
     answer = await client.get("/v1/alerts/", headers=headers)
     assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+@pytest.mark.clause("468.3.1(d)/every-door")
+async def test_no_record_is_shown_before_its_disclosure_is_committed(
+    client, authority, as_owner, app
+):
+    """The disk fills at the commit, after the route has returned."""
+    search = {"json": {"plate": "7ABC123"}, "headers": authority.headers()}
+    async with as_owner("sample") as connection:
+        for statement in FULL_AT_COMMIT:
+            await connection.execute(text(statement))
+    try:
+        answer = await client.post("/v1/search", **search)
+        assert (answer.status_code, "read-1" in answer.text) == (503, False)
+    finally:
+        async with as_owner("sample") as connection:
+            await connection.execute(text("DROP FUNCTION full_at_commit CASCADE"))
+    assert (await client.post("/v1/search", **search)).json() == ["read-1"]
