@@ -19,6 +19,18 @@ def test_a_policy_that_services_accept_is_shown_by_version_and_digest(capsys, mo
     assert answer == {"ok": True, "version": policy.version, "digest": policy.digest}
 
 
+def test_the_digest_of_a_policy_is_of_what_it_says_and_not_of_how_it_is_written(tmp_path):
+    """Services that read copies of one policy compare its digest, and stop if it differs."""
+    [before, designee, after] = POLICY.read_text().partition("[designee]")
+    end = after.index("[custodian]")
+    moved = tmp_path / "moved.toml"
+    moved.write_text(f"{before}{after[end:]}\n# moved\n{designee}{after[:end]}")
+    changed = tmp_path / "changed.toml"
+    changed.write_text(moved.read_text().replace("C. Records", "D. Records"))
+    assert load_policy(moved).digest == load_policy(POLICY).digest
+    assert load_policy(changed).digest != load_policy(POLICY).digest
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [

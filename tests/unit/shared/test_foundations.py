@@ -234,6 +234,7 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
         ("vehicle = 72", "vehicle = -1", r"devices\.may_buffer_h\.vehicle"),
         ("vehicle = 72", "vehicle = 8761", r"devices\.may_buffer_h\.vehicle"),
         ("[devices]\n", "[devices_]\n", "devices"),
+        ("overdue_days = 14", "overdue_days = 0", r"retention\.overdue_days is not from 1 to 31"),
         (
             "overdue_days = 14",
             "overdue_days = 32",
