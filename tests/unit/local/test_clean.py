@@ -45,7 +45,7 @@ def test_data_that_could_not_all_be_removed_are_named(
         raise PermissionError("another account's")
 
     monkeypatch.setattr("os.rmdir", refused)
-    with pytest.raises(LocalError, match="not all of .*var could be removed"):
+    with pytest.raises(LocalError, match=r"not all of .*var could be removed"):
         clean(tmp_path / "var", state=tmp_path / "state")
     assert kept.exists()
 
