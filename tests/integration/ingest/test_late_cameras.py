@@ -224,15 +224,19 @@ async def test_makers_posts_count(camera):
     assert await camera.late_since() is None
 
 
-async def test_what_kafka_did_not_take_says_nothing_of_the_clock(camera):
+@pytest.mark.parametrize("what", ["frame", "reads"])
+async def test_what_kafka_did_not_take_says_nothing_of_the_clock(camera, what):
     await camera.frames(LATE_POSTS - 1, HOUR)
     camera.station.clock.advance(seconds=1)
     camera.station.bus.down = True
-    at = (camera.now - SLOW).isoformat()
-    refused = await camera.station.post_frame(
-        camera.credential, p.jpeg(), params={"captured_at": at}
-    )
-    assert refused.status_code == 503
+    at, credential = (camera.now - SLOW).isoformat(), camera.credential
+    if what == "frame":
+        posted = camera.station.post_frame(credential, p.jpeg(), params={"captured_at": at})
+    else:
+        posted = camera.station.post_reads(
+            credential, [camera.station.read(captured_at=at, source_id=None)]
+        )
+    assert (await posted).status_code == 503
     camera.station.bus.down = False
     assert await camera.announced() == []
 
