@@ -35,9 +35,26 @@ def test_the_digest_changes_with_any_weight(tmp_path):
     assert len(one.digest) == 64
 
 
+@pytest.mark.parametrize(
+    "changed", ["det/det.onnx", "det/inference.yml", "rec/rec.onnx", "rec/inference.yml"]
+)
+def test_the_digest_covers_each_file_of_a_pair(tmp_path, changed):
+    folder = a_pair(tmp_path / "mine")
+    before = find_pair(str(folder)).digest
+    (folder / changed).write_text((folder / changed).read_text() + " ")
+    assert find_pair(str(folder)).digest != before
+
+
 def test_a_model_that_is_not_there_is_named(tmp_path):
     with pytest.raises(NoSuchModel, match="det"):
         find_pair(str(tmp_path))
+
+
+def test_a_folder_of_two_weights_for_one_part_is_refused(tmp_path):
+    folder = a_pair(tmp_path / "mine")
+    (folder / "rec" / "older.onnx").write_bytes(b"older")
+    with pytest.raises(NoSuchModel, match=r"rec holds no single \.onnx file"):
+        find_pair(str(folder))
 
 
 def test_a_part_is_staged_under_the_names_that_paddleocr_expects_and_then_removed(tmp_path):
