@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.ingest.actions.edge_reads import SLICE
 from services.ingest.actions.makers import MAKERS
 from services.ingest.workers.silence import LATE_POSTS
 from shared.core.errors import Unavailable
@@ -189,6 +190,17 @@ async def test_reads_count_as_frames_do_and_one_live_read_makes_a_batch_live(cam
     assert (await station.post_reads(camera.credential, both)).status_code == 202
     await camera.announced()
     assert await camera.late_since() is None, "one of them was live"
+
+
+async def test_one_live_read_at_the_start_of_a_large_batch_makes_it_live(camera):
+    station = camera.station
+    for _ in range(LATE_POSTS):
+        at = (camera.now - SLOW).isoformat()
+        kept = [station.read(number, captured_at=at) for number in range(SLICE)]
+        batch = [station.read(SLICE), *kept]
+        assert (await station.post_reads(camera.credential, batch)).status_code == 202
+        station.clock.advance(minutes=15)
+    assert await camera.announced() == []
 
 
 def rekor_post(station: Station) -> bytes:

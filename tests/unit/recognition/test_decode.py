@@ -233,6 +233,12 @@ def test_a_webp_header_that_is_cut_off_is_refused():
             image_size(b"RIFF\x00\x00\x00\x00WEBP" + chunk + bytes(13))
 
 
+@pytest.mark.parametrize("sides", [(2, 60_000), (60_000, 2)])
+def test_a_picture_too_narrow_to_be_reduced_is_refused(sides):
+    with pytest.raises(UndecodableImage):
+        decode(encoded(np.zeros((*sides, 3), np.uint8), ".png"))
+
+
 def test_a_file_over_the_limit_is_refused_without_decoding():
     with pytest.raises(ImageTooLarge, match="bytes"):
         decode(bytes(MAX_IMAGE_BYTES + 1))

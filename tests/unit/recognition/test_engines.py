@@ -55,6 +55,25 @@ def test_our_engine_gets_what_the_settings_say_of_it():
     }
 
 
+def test_the_bars_are_those_of_the_measured_accuracy():
+    """ADR-0093 and ADR-0094 measure with them; a lower bar reads signs as plates, or names a wrong state."""
+    settings = Settings()
+    assert settings.recognition_min_confidence == 0.3
+    bars = chosen_engine(settings, ("us",)).keywords
+    assert bars == {
+        "packs": ("us",),
+        "detector_px": 800,
+        "detector_again_px": 1280,
+        "detector_minimum": 0.35,
+        "legible_minimum": 0.9985,
+        "region_minimum": 0.95,
+        "recut_below": 0.8,
+        "with_stacked": False,
+        "opinion_below": 0.6,
+        "opinion_model": "ppocrv6-small",
+    }
+
+
 @pytest.mark.clause("468.4(c)/region-packs")
 def test_the_engine_reads_by_the_packs_of_the_policy(monkeypatch):
     asked = []
