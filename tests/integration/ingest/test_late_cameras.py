@@ -192,6 +192,7 @@ async def test_reads_count_as_frames_do_and_one_live_read_makes_a_batch_live(cam
     assert await camera.late_since() is None, "one of them was live"
 
 
+@pytest.mark.clause("468.3.1(c)/device-late")
 async def test_one_live_read_at_the_start_of_a_large_batch_makes_it_live(camera):
     station = camera.station
     for _ in range(LATE_POSTS):
@@ -236,6 +237,7 @@ async def test_makers_posts_count(camera):
     assert await camera.late_since() is None
 
 
+@pytest.mark.clause("468.3.1(c)/device-late")
 @pytest.mark.parametrize("what", ["frame", "reads"])
 async def test_what_kafka_did_not_take_says_nothing_of_the_clock(camera, what):
     await camera.frames(LATE_POSTS - 1, HOUR)

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.ingest.main import build_app
 from services.ingest.settings import Settings
+from services.ingest.workers.device_cache import DeviceCache
 from services.registry import SPECS
 from shared.events import CaptureReceived, ReadsRecorded
 from shared.kafka.codec import Message, decode
@@ -73,6 +74,28 @@ async def test_a_credential_revoked_at_one_replica_is_refused_by_the_other_after
         return (await other.post_frame(credential, FRAME)).status_code == 401
 
     await eventually(refused, within_s=5)
+
+
+@pytest.mark.clause("468.5/revoked-device")
+async def test_a_revocation_while_another_replica_starts_applies_there(
+    two, kafka_settings, clock, authority, policy, monkeypatch
+):
+    """Its event comes after that replica has read the devices, and before it follows their changes."""
+    one, _ = two
+    made = await one.register()
+    path = f"/v1/devices/{made['device']['device_id']}/revocation"
+    load, revoked = DeviceCache.load, []
+
+    async def load_and_lose(cache: DeviceCache) -> None:
+        await load(cache)
+        if not revoked:
+            revoked.append(await one.admin("POST", path, {"reason": "stolen"}))
+            await one.running.runtime.relay.drain()
+
+    monkeypatch.setattr(DeviceCache, "load", load_and_lose)
+    async with running(kafka_settings, clock, authority, policy) as third:
+        assert [answer.status_code for answer in revoked] == [200]
+        assert (await third.post_frame(made["credential"], FRAME)).status_code == 401
 
 
 async def test_acknowledged_frames_and_reads_are_in_kafka_and_in_the_folder(

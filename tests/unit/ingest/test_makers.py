@@ -174,6 +174,7 @@ def test_a_state_alone_is_one_of_the_departments_country(maker, field, word, reg
     assert read_of(maker, **{field: word}).get("region") == region
 
 
+@pytest.mark.clause("468.5/makers")
 @pytest.mark.parametrize(
     ("code", "region"), [("CA", None), ("ca", None), ("NV", None), ("DE", "DE"), ("US-CA", "US-CA")]
 )
