@@ -335,6 +335,24 @@ async def test_managing_devices_needs_the_permission_and_each_attempt_is_recorde
     ]
 
 
+@pytest.mark.parametrize(
+    ("method", "below", "body"),
+    [
+        ("PATCH", "", {"name": "Elm St"}),
+        ("POST", "/credential", {}),
+        ("POST", "/revocation", {"reason": "stolen"}),
+        ("POST", "/reinstatement", {"reason": "found again"}),
+    ],
+)
+async def test_a_person_who_may_see_devices_changes_none(station, method, below, body):
+    device = (await station.register())["device"]
+    path = f"/v1/devices/{device['device_id']}"
+    headers = station.authority.headers(Permission.DEVICE_READ)
+    answer = await station.client.request(method, path + below, json=body, headers=headers)
+    assert answer.status_code == 403
+    assert (await station.client.get(path, headers=headers)).json() == device
+
+
 INVALID = [
     ({"kind": "fixed", "name": "x"}, "place"),
     ({"kind": "drone", "name": "x"}, "body.kind"),
