@@ -138,7 +138,7 @@ class MakerPosts:
                 given += [(name, str(value)) for name, value in posted.place.items()]
             upload = Upload(posted.frame, sha256(posted.frame).digest())
             stored = await self._captures.store(
-                device, upload, circumstances(given, {}, {}, window)
+                device, upload, circumstances(given, (), {}, window)
             )
             capture_id, late = stored.receipt.capture_id, stored.receipt.late
         POSTS.labels(maker, "frame" if posted.passed_over is None else posted.passed_over).inc()

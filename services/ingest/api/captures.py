@@ -66,7 +66,7 @@ async def post_capture(request: Request, device: Camera) -> Response:
         )
         device = await still(request)
         query = request.query_params.multi_items()
-        said = circumstances(query, request.headers, upload.fields, ingest.window())
+        said = circumstances(query, request.headers.items(), upload.fields, ingest.window())
         if said.place is not None:
             hold_to_place(device, said.place, settings.ingest_fixed_within_m)
         stored = await ingest.captures.store(device, upload, said)

@@ -16,6 +16,7 @@ HEADERS = {
     "longitude": "x-longitude",
     "heading_deg": "x-heading-deg",
 }
+_BY_HEADER = {header: name for name, header in HEADERS.items()}
 MAX_TEXT = 64
 
 # In a query "+" means a space, and some cameras write 12:00:00+00:00 there unescaped.
@@ -55,11 +56,14 @@ class Window:
 
 def circumstances(
     query: Iterable[tuple[str, str]],
-    headers: Mapping[str, str],
+    headers: Iterable[tuple[str, str]],
     fields: Mapping[str, str],
     window: Window,
 ) -> Circumstances:
-    """Collect time and place from query, headers and fields. Raises: InvalidInput naming the field."""
+    """Collect time and place from query, headers and fields. Raises: InvalidInput naming the field.
+
+    A header's name is in lower case; a parameter or a header may come more than once.
+    """
     given = _fields_of(query, headers, fields)
     return Circumstances(
         captured_at=_time(given["captured_at"], window) if "captured_at" in given else None,
@@ -68,12 +72,14 @@ def circumstances(
 
 
 def _fields_of(
-    query: Iterable[tuple[str, str]], headers: Mapping[str, str], fields: Mapping[str, str]
+    query: Iterable[tuple[str, str]],
+    headers: Iterable[tuple[str, str]],
+    fields: Mapping[str, str],
 ) -> dict[str, str]:
     """Collect the values. Refuses an unknown name, which may be a misspelt `captured_at`."""
     given: dict[str, str] = {}
     pairs = [*query, *fields.items()]
-    pairs += [(name, headers[header]) for name, header in HEADERS.items() if header in headers]
+    pairs += [(_BY_HEADER[one], value) for one, value in headers if one in _BY_HEADER]
     for name, value in pairs:
         if name not in HEADERS:
             raise InvalidInput(

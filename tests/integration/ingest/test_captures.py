@@ -217,11 +217,26 @@ async def test_a_frame_with_a_faulty_time_or_place_is_refused_with_its_field_and
         assert station.stored_nothing(), query
 
 
-async def test_a_field_with_two_different_values_is_refused(station, camera):
-    headers = {"X-Captured-At": "2026-06-01T11:00:00Z"}
-    query = {"captured_at": "2026-06-01T11:00:01Z"}
-    answer = await station.post_frame(camera, FRAME, headers=headers, params=query)
-    assert (answer.status_code, answer.json()["field"]) == (422, "captured_at")
+ONE, OTHER = "2026-06-01T11:00:00Z", "2026-06-01T11:00:01Z"
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ([ONE], [OTHER]),
+        ([], [ONE, OTHER]),
+        ([], [OTHER, ONE]),
+        ([ONE, OTHER], []),
+        ([OTHER, ONE], []),
+    ],
+)
+async def test_a_field_with_two_different_values_is_refused(station, camera, headers, query):
+    sent = [("Authorization", f"Bearer {camera}"), *(("X-Captured-At", one) for one in headers)]
+    answer = await station.client.post(
+        "/v1/captures", content=FRAME, headers=sent, params={"captured_at": query}
+    )
+    assert (answer.status_code, answer.json().get("field")) == (422, "captured_at")
+    assert answer.json()["code"] == "capture_field_contradicted"
     assert station.stored_nothing()
 
 

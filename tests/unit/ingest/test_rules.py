@@ -220,7 +220,7 @@ def test_bodies_in_flight_are_counted_and_released():
     ("20260601T110000Z", 11), (" 2026-06-01T11:00:00.123456+00:00 ", 11),
 ])  # fmt: skip
 def test_a_time_with_a_zone_is_understood_in_utc(text, hour):
-    said = circumstances([("captured_at", text)], {}, {}, WINDOW)
+    said = circumstances([("captured_at", text)], (), {}, WINDOW)
     assert (said.captured_at.hour, said.captured_at.tzinfo) == (hour, UTC)
 
 
@@ -233,13 +233,13 @@ def test_the_window_is_closed_at_both_ends():
 
 def test_a_repeated_equal_value_is_accepted():
     query, headers = [("latitude", "1"), ("longitude", "2")], {"x-latitude": " 1"}
-    said = circumstances(query, headers, {"latitude": "1"}, WINDOW)
+    said = circumstances(query, headers.items(), {"latitude": "1"}, WINDOW)
     assert (said.place.latitude, said.place.longitude) == (1, 2)
 
 
 def test_a_heading_of_360_degrees_is_north():
     query = [("latitude", "1"), ("longitude", "2"), ("heading_deg", "360")]
-    assert circumstances(query, {}, {}, WINDOW).place.heading_deg == 0
+    assert circumstances(query, (), {}, WINDOW).place.heading_deg == 0
 
 
 @pytest.mark.clause("468.5/place")
@@ -258,7 +258,7 @@ def test_a_distance_is_along_the_great_circle(one, other, expected_m):
 @pytest.mark.parametrize("text", ["inf", "nan", "1e9", "", "one", "0x10"])
 def test_a_value_that_is_not_a_number_is_refused(text):
     with pytest.raises(InvalidInput) as refused:
-        circumstances([("latitude", text), ("longitude", "0")], {}, {}, WINDOW)
+        circumstances([("latitude", text), ("longitude", "0")], (), {}, WINDOW)
     assert refused.value.field == "latitude"
 
 
