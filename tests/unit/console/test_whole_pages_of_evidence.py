@@ -145,9 +145,9 @@ async def test_the_page_of_a_hold(sign_in, show):
     show(f"/holds/{HOLD}", hold | released)
     await browser.open(f"/holds/{HOLD}")
     assert browser.content == read("""
-        Hold for case 26-001234 released Reason criminal action: Homicide on Solano Street Preserves
+        Hold for case 26-001234 released Reason criminal action: Homicide on Solano Street Preserved
         from 39.8, -122.3 to 40.1, -122.0 captured from 2026-06-01 01:00:00 UTC at any time since,
-        including future records Placed Placer, Placer's title, 2026-06-01 01:00:00 UTC Confirmed
+        until its release Placed Placer, Placer's title, 2026-06-01 01:00:00 UTC Confirmed
         Confirmer, Confirmer's title, 2026-06-01 02:00:00 UTC : the order names it Owner Owner,
         Owner's title Last review Reviewer, Reviewer's title, 2026-06-01 04:00:00 UTC : has the case
         now End 2026-06-01 10:00:00 UTC , by Releaser, Releaser's title: the case ended Exports as

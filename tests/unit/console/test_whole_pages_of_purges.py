@@ -48,7 +48,7 @@ async def test_the_page_of_a_purge(sign_in, show):
     """)
     for state, said, decided in (
         ("refused", "refused", "Refused"),
-        ("withdrawn", "withdrawn", "Withdrawn"),
+        ("withdrawn", "withdrawn", "Authorised"),
         ("executed", "done, not yet certified", "Authorised"),
     ):
         show(f"/purge-runs/{HIT}", run | {"state": state})
@@ -60,6 +60,17 @@ async def test_the_page_of_a_purge(sign_in, show):
             f"{decided} Decider, Decider's title, 2026-06-01 02:00:00 UTC : compared"
             in browser.content
         )
+    withdrawal = {
+        "withdrawn_by": by("Withdrawer"),
+        "withdrawn_at": june(4),
+        "withdrawal_note": "a court case",
+    }
+    show(f"/purge-runs/{HIT}", run | {"state": "withdrawn", "executed_at": None, **withdrawal})
+    await browser.open(f"/purges/{HIT}")
+    assert (
+        "03:00:00 UTC Withdrawn Withdrawer, Withdrawer's title, 2026-06-01 04:00:00 UTC : a court case"
+        in browser.content
+    )
 
 
 async def test_the_list_of_purges(sign_in, show):

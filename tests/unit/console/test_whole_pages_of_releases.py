@@ -11,6 +11,10 @@ PACKAGE = {
     "packaged_at": june(7),
 }  # fmt: skip
 
+WITHDRAWAL = {
+    "reason": "The vehicle was found", "withdrawn_by": by("Withdrawer"), "withdrawn_at": june(6),
+}  # fmt: skip
+
 
 def a_full_request(**changes):
     """Return a request that says all it can, two people approved, and one fetched."""
@@ -96,6 +100,12 @@ async def test_the_page_of_a_request(sign_in, show):
         await browser.open(f"/releases/{REQUEST}")
         found = browser.content.partition(" Package ")[2]
         assert found == f"{said} Back to the requests"
+    show(f"/requests/{REQUEST}", a_request(status="withdrawn", review=None, withdrawal=WITHDRAWAL))
+    await browser.open(f"/releases/{REQUEST}")
+    assert (
+        " Decisions There is no decision. Withdrawn Withdrawer, Withdrawer's title, 2026-06-01 06:00:00 UTC :"
+        " The vehicle was found Package This request has no package. Back"
+    ) in browser.content
 
 
 async def test_the_list_of_requests(sign_in, show):
@@ -155,6 +165,14 @@ async def test_the_page_of_the_own_request(sign_in, show):
         2026-06-01 08:00:00 UTC Received Taker9, 2026-06-01 09:00:00 UTC The time to fetch it is
         over. File a new request if your agency still needs the data. Back to the requests
     """)
+    show(
+        f"/agency/requests/{REQUEST}",
+        a_request(status="withdrawn", review=None, withdrawal=WITHDRAWAL),
+    )
+    await browser.open(f"/requests/{REQUEST}")
+    assert (
+        "Withdrawn Withdrawer, 2026-06-01 06:00:00 UTC : The vehicle was found Package This request has no package."
+    ) in browser.content
     show(
         "/agency/requests",
         {"items": [a_full_request(), a_full_request() | {"status": "expired"}], "next": OTHER_HIT},
