@@ -44,8 +44,8 @@ async def _prove(
 ) -> AlprError | None:
     """Use the code up; or record and count the failure like a failed sign-in, and return the refusal.
 
-    Each session has its own count; a full count closes the session. A used code is told apart only beside the right
-    password, and does not count.
+    Each session has its own count; a full count closes the session. Only beside the right password does the refusal
+    say that the code was used, and it does not count then.
     """
     async with identity.begin() as unit:
         account = await unit.accounts.get(claim.account_id, lock=True)
