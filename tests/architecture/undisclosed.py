@@ -113,6 +113,7 @@ ADMINISTRATIVE = {
     "services.identity.store.sessions:Sessions.lock": "the session of a step",
     "services.identity.store.sessions:Sessions.of": "one's own sign-ins",
     "services.identity.store.sessions:Sessions.stale": "sessions that the daily run closes",
+    "services.release.store.documents:Documents.same": "the document that its own uploader uploaded before",
     "services.release.store.documents:Documents.of_agency": "a document that a request names; `read` discloses it",
 }
 """Methods that give out who a person is, and no sighting, and what for.

@@ -1,5 +1,6 @@
 """Stores documents of legal authority, and returns them as they were uploaded."""
 
+from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
 
@@ -13,6 +14,9 @@ from shared.objects.store import fetched, in_time
 from shared.postgres.unit_of_work import UnitOfWork
 from shared.service.api_runtime import ApiRuntime
 
+REPEATED_WITHIN = timedelta(days=1)
+"""A document that a person uploads again so soon is the one of before: a form that was sent twice, say. A later one has
+a time of its own, from which its years count."""
 STORED_WITHIN_S = 20.0
 FETCHED_WITHIN_S = 5.0
 """The longest waits for the object store to take a document, and to send more of one: the request holds a connection to
@@ -20,7 +24,7 @@ Postgres meanwhile, which filing and deciding need, too."""
 
 
 async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: bytes) -> Document:
-    """Store a document of the caller's agency.
+    """Store a document of the caller's agency; return the one of before if the caller uploaded it within the last day.
 
     Raises: UnsupportedMedia; Unavailable, also if the object store does not take it in time.
     """
@@ -40,6 +44,9 @@ async def upload(runtime: ApiRuntime, work: UnitOfWork, grant: Grant, content: b
     async with in_time(STORED_WITHIN_S, Unavailable(Common.OBJECT_NOT_STORED)):
         await documents.lock_object(document.object_key)
         await runtime.objects.put(document.object_key, content)
+    known = await documents.same(document, since=grant.now - REPEATED_WITHIN)
+    if known is not None:
+        return known
     await documents.add(document)
     return document
 

@@ -50,7 +50,10 @@ async def upload_document(
     work: Work,
     release: Running,
 ) -> DocumentOut:
-    """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request."""
+    """Upload a document of legal authority (PDF, PNG or JPEG as the body) to name in a request.
+
+    What the same person uploads again within a day is the document of before.
+    """
     await registered_agency(work, grant)
     document = await documents.upload(release.runtime, work, grant, content)
     return DocumentOut.model_validate(document, from_attributes=True)

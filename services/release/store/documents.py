@@ -56,24 +56,34 @@ class Documents:
             row,
         )
 
+    async def same(self, document: Document, *, since: datetime) -> Document | None:
+        """Return what the same person uploaded in the same bytes after `since`; None if there is nothing."""
+        return await self._one(
+            "object_key = :key AND agency_ori = :ori AND uploaded_by ->> 'person_id' = :person"
+            " AND uploaded_at > :since",
+            key=document.object_key,
+            ori=document.agency_ori,
+            person=document.uploaded_by.person_id,
+            since=since,
+        )
+
     async def of_agency(self, document_id: UUID, ori: Ori) -> Document | None:
         """Return a document if that agency uploaded it."""
-        found = await self._one(document_id)
+        found = await self._one("document_id = :id", id=document_id)
         return found if found is not None and found.agency_ori == ori else None
 
     async def read(self, grant: Grant, document_id: UUID) -> Document | None:
         """Return a document, or None, and record its disclosure."""
-        found = await self._one(document_id)
+        found = await self._one("document_id = :id", id=document_id)
         if found is not None:
             disclosed = Disclosed(record_id=document_id)
             await disclose(self._connection, grant, "release_document", [disclosed])
         return found
 
-    async def _one(self, document_id: UUID) -> Document | None:
-        found = await self._connection.execute(
-            text("SELECT * FROM documents WHERE document_id = :id"), {"id": document_id}
-        )
-        row = found.mappings().one_or_none()
+    async def _one(self, conditions: str, **values: object) -> Document | None:
+        query = f"SELECT * FROM documents WHERE {conditions} ORDER BY uploaded_at LIMIT 1"  # noqa: S608
+        found = await self._connection.execute(text(query), values)
+        row = found.mappings().first()
         if row is None:
             return None
         return Document(**{**row, "uploaded_by": msgspec.convert(row["uploaded_by"], Actor)})

@@ -1,11 +1,12 @@
-"""Requests that a person sends twice, as by a double click: with one key they are one request on file."""
+"""What a person sends twice, as by a double click: requests with one key are one, and so is a document."""
 
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from shared.events import ReleaseDenied, ReleaseRequested
-from tests.integration.release.conftest import FBI, SHERIFF, a_request
+from tests.integration.release.conftest import FBI, PDF, SHERIFF, a_request
 
 KEY = {"Idempotency-Key": "form-26-000417"}
 
@@ -39,3 +40,28 @@ async def test_what_is_refused_by_rule_is_refused_again_and_filed_once(send, ann
     assert [answer.status_code for answer in refused] == [403, 403]
     assert refused[0].json()["params"] == refused[1].json()["params"]
     assert len(await announced(ReleaseDenied)) == 1
+
+
+async def test_a_document_that_is_uploaded_twice_within_a_day_is_one(
+    client, requester, agencies, clock, runtime
+):
+    async def upload(content=PDF, ori=SHERIFF, **claims):
+        headers = requester(ori, **claims)
+        answer = await client.post("/v1/documents", content=content, headers=headers)
+        assert answer.status_code == 201
+        return answer.json()
+
+    first, second = await asyncio.gather(upload(), upload())
+    assert first == second
+    others = [
+        await upload(PDF + b"another order"),
+        await upload(account_id="00000000-0000-4000-8000-000000000102"),
+        await upload(ori=FBI),
+    ]
+    clock.advance(hours=23)
+    assert await upload() == first
+    clock.advance(hours=1)
+    ids = {one["document_id"] for one in (first, *others, await upload())}
+    async with runtime.db.begin() as connection:
+        kept = await connection.execute(text("SELECT count(*) FROM documents"))
+    assert kept.scalar_one() == len(ids) == 5
