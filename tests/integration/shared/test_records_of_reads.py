@@ -43,6 +43,7 @@ class Group:
         self.device = device
         self.stored: list[str] = []
         self.largest = 0
+        self.most_lag = 0
         self.name = f"reads-{uuid4()}"
         self.consumer = Consumer(
             broker.bootstrap,
@@ -55,6 +56,7 @@ class Group:
         own = [event for event in events if event.device_id == self.device]
         reads = [read for event in own for read in event.each()]
         self.largest = max(self.largest, len(reads))
+        self.most_lag = max([self.most_lag, *self.lag()])
         if any(read.plate == REFUSED for read in reads):
             raise InternalFault("refused by a rule")
         self.stored += [read.plate for read in reads]
@@ -227,10 +229,12 @@ async def test_a_poll_fetches_about_as_many_reads_as_a_batch_may_have(
         await kafka.publish([record])
         await eventually(lambda count=count: len(group.stored) == 100 * count, within_s=20)
     polled.clear()
+    group.most_lag = 0
     await kafka.publish([record] * 20)
     await eventually(lambda: len(group.stored) == 2200, within_s=20)
     await group.consumer.stop()
     assert max(polled) == 2
+    assert 100 < group.most_lag <= 2000, "of reads, and not of records"
 
 
 def decode_dead(record):

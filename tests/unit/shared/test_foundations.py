@@ -8,6 +8,7 @@ import re
 from threading import Event
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from shared.access.data_elements import MAX_BODY_BYTES, _clean, _parsed, _recorded_value
@@ -298,6 +299,12 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
             r"purposes\.opens does not say what opens release:read",
         ),
         ('permissions = ["audit:read", ', 'permissions = ["audit:reed", ', "audit:reed"),
+        ("pass_window_s = 120", "pass_window_s = 3601", "pass_window_s"),
+        (
+            'kinds = ["audit"]',
+            'kinds = ["personal_use"]',
+            r"purposes\.opens names personal_use, not a purpose",
+        ),
         ('kinds = ["audit"]', 'kinds = ["audits"]', r"purposes\.opens names audits, not a purpose"),
         (
             'kinds = ["audit"]',
@@ -334,6 +341,15 @@ def test_a_policy_that_contradicts_the_law_or_itself_is_refused(tmp_path, old, n
     path.write_text(POLICY.replace(old, new))
     with pytest.raises(PolicyFault, match=fault):
         load_policy(path)
+
+
+def test_an_authority_to_destroy_records_that_is_blank_is_missing():
+    retention = load_policy(ROOT / "policy.toml").retention
+    for given, missing in (("", ["resolution"]), (" \t", ["resolution"]), ("2026-41", [])):
+        named = msgspec.structs.replace(
+            retention, schedule_id="S-1", attorney_consent_id="C-1", resolution_id=given
+        )
+        assert named.missing_authority == missing
 
 
 SECTIONS = [name for name in re.findall(r"(?m)^\[(\w+)\]$", POLICY) if name != "roles"]

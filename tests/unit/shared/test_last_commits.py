@@ -13,7 +13,7 @@ OWN, LOST = TopicPartition("alpr.finding.raised", 0), TopicPartition("alpr.findi
 
 
 class Member:
-    """A member of a group that has one partition; its commits fail as they are told to."""
+    """A member of a group that has one partition; each of its commits fails with the given fault."""
 
     def __init__(self, fault=None):
         self.fault = fault

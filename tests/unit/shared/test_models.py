@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.core.errors import InvalidInput
 from shared.events import Actor
 from shared.http.models import (
+    Instant,
     OriText,
     Page,
     PersonOut,
@@ -48,6 +49,7 @@ def test_the_next_cursor_of_a_page_is_accepted_as_after(key, kind):
         (cursor_of(-1), int),
         (cursor_of(2**62), int),
         (cursor_of(UUID(int=7)), int),
+        (cursor_of("2026-06-01T12:00:00"), Instant),
         (cursor_of(["a\x00b", 7]), tuple[str, int]),
         (cursor_of(["a", -1]), tuple[str, int]),
         (cursor_of(["a", 2**62]), tuple[str, int]),

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from shared.accounts.tokens import MAX_TOKEN_CHARACTERS, KeyRing, sign, verify
+from shared.accounts.tokens import LEEWAY_S, MAX_TOKEN_CHARACTERS, KeyRing, sign, verify
 from shared.core.errors import NotAuthenticated
 from shared.testing import FakeClock, TestAuthority
 
@@ -111,6 +111,7 @@ def test_a_changed_claim_breaks_the_signature(authority, clock):
         {"exp": True},
         {"exp": None},
         {"iat": None},
+        {"iat": True},
         {"jti": None},
         {"sub": None},
         {"sub": 7},
@@ -128,6 +129,20 @@ def test_a_token_that_lacks_a_claim_is_refused(authority, clock, missing):
     del claims[missing]
     with pytest.raises(NotAuthenticated):
         holds(authority, clock, sign(claims, jwk=authority._jwk, kid=authority.kid))
+
+
+@pytest.mark.parametrize(("beyond", "holds_still"), [(LEEWAY_S, True), (LEEWAY_S + 1, False)])
+def test_a_token_may_last_as_long_as_the_policy_says_and_the_leeway_of_clocks(
+    authority, clock, beyond, holds_still
+):
+    issued = clock.now().timestamp()
+    longest = authority.people.keys.longest["access"].total_seconds()
+    token = authority.access_token(iat=issued, exp=issued + longest + beyond)
+    if holds_still:
+        assert holds(authority, clock, token)
+        return
+    with pytest.raises(NotAuthenticated, match="longer"):
+        holds(authority, clock, token)
 
 
 def test_a_purpose_token_is_no_access_token(authority, clock):

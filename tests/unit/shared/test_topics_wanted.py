@@ -35,6 +35,17 @@ def test_copies_are_three_where_there_are_brokers_and_all_but_one_acknowledge(
         assert (topic.copies, topic.configs[MIN_INSYNC]) == (copies, str(acknowledged))
 
 
+def test_no_broker_that_lags_may_lead_and_no_replayed_event_goes_before_a_slow_consumer_has_it() -> (
+    None
+):
+    """An event that is acknowledged is not lost, and one that a later one replaces is audited first."""
+    for topic in wanted(3):
+        assert topic.configs["unclean.leader.election.enable"] == "false"
+        if topic.configs["cleanup.policy"] == "compact":
+            kept_ms = 1000 * TOPICS[topic.name].retention_s
+            assert topic.configs["min.compaction.lag.ms"] == str(kept_ms)
+
+
 def test_all_events_but_sightings_and_signs_of_life_are_in_the_log() -> None:
     """An event that the log lacks never happened for who audits; so is one without a MAC, which the others have."""
     outside = {topic.event for topic in TOPICS.values() if not topic.audited}
