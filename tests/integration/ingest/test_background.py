@@ -60,11 +60,11 @@ async def test_a_silence_is_announced_while_it_runs(quick):
     device = (await quick.register())["device"]
     quick.clock.advance(seconds=LISTENS_S + quick.running.settings.ingest_silent_after_s + 1)
 
-    async def told():
+    async def announced():
         await quick.running.runtime.relay.drain()
         return quick.bus.events(DeviceSilenced)
 
-    [silenced] = await eventually(told)
+    [silenced] = await eventually(announced)
     assert str(silenced.device_id) == device["device_id"]
 
 
@@ -84,17 +84,17 @@ async def test_arrival_times_are_deleted_while_it_runs(quick, ingest_database, p
     assert (await quick.post_frame(credential, p.jpeg())).status_code == 202
     owner = await asyncpg.connect(ingest_database, server_settings={"search_path": "ingest"})
 
-    async def kept():
+    async def row_count():
         return await owner.fetchval("SELECT count(*) FROM first_seen")
 
     try:
-        assert await kept() == 1
+        assert await row_count() == 1
         past = timedelta(days=policy.retention.schedule_days, seconds=1)
         quick.clock.advance(seconds=past.total_seconds())
 
-        async def none_kept():
-            return await kept() == 0
+        async def all_deleted():
+            return await row_count() == 0
 
-        await eventually(none_kept)
+        await eventually(all_deleted)
     finally:
         await owner.close()

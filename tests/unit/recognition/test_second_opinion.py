@@ -30,7 +30,7 @@ def test_the_second_opinion_reads_the_serial_and_not_the_state(opinion):
         assert np.abs(look.quad.mean(axis=0) - LINE.mean(axis=0)).max() < 15
 
 
-class ToldText:
+class FixedText:
     """PaddleOCR that sees two lines on a plate, the serial and a smaller name, and reads each by its height."""
 
     def detect(self, frame, longest_px):
@@ -46,7 +46,7 @@ class ToldText:
 
 def test_of_the_lines_of_a_plate_the_largest_is_its_serial():
     opinion = PaddleOpinion("ppocrv6-small", regions_of(("us",)))
-    opinion._text = ToldText()
+    opinion._text = FixedText()
     assert [look.plate for look in opinion.readings(street(), PLATE, LINE)] == ["7KLM294"] * 2
 
 
