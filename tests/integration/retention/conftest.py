@@ -41,6 +41,7 @@ from tests.integration import serving
 from tests.integration.serving import client_of
 
 ORI = "CA0520100"
+SETTLE_S = 10
 SOLANO = Place(39.9277, -122.1792, 90.0)
 DEVICE = UUID("00000000-0000-4000-8000-00000000d001")
 PLATE_BOX = Box(60, 50, 40, 20)
@@ -226,8 +227,8 @@ async def retention(settings, bus, objects, clock, authority, policy: Policy):
 
 @asynccontextmanager
 async def started(settings, bus, objects, clock, authority, policy, **own: Any):
-    """Start the service with a policy and settings of its own."""
-    settings = Settings(**settings.model_dump(), **own)
+    """Start the service with a policy and settings of its own; reads settle for `SETTLE_S`, unless it has another time."""
+    settings = Settings(**settings.model_dump(), **{"retention_pass_settle_s": SETTLE_S, **own})
     runtime = ApiRuntime(
         SPECS["retention"],
         settings,

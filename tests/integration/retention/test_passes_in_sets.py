@@ -13,13 +13,13 @@ from services.retention.store import pass_queue
 from services.retention.workers import passes
 from shared.events import Box, Character
 from shared.postgres.database import driver_of
-from tests.integration.retention.conftest import a_read
+from tests.integration.retention.conftest import SETTLE_S, a_read
 from tests.integration.retention.plain_passes import PlainPasses
 
 START = datetime(2026, 6, 1, 11, 0, tzinfo=UTC)
 DEVICES = [UUID(int=100 + n) for n in range(4)]
 PLATES = ["7ABC123", "7ABC124", "8XYZ987", "1QQQ000", "1OOO000"]
-SETTLE = timedelta(seconds=10)
+SETTLE = timedelta(seconds=SETTLE_S)
 
 
 def traffic(rnd):
