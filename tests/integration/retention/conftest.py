@@ -227,7 +227,7 @@ async def retention(settings, bus, objects, clock, authority, policy: Policy):
 
 @asynccontextmanager
 async def started(settings, bus, objects, clock, authority, policy, **own: Any):
-    """Start the service with a policy and settings of its own; reads settle for `SETTLE_S` unless they say otherwise."""
+    """Start the service with a policy and settings of its own, of which reads settle for `SETTLE_S` by default."""
     settings = Settings(**settings.model_dump(), **{"retention_pass_settle_s": SETTLE_S, **own})
     runtime = ApiRuntime(
         SPECS["retention"],
