@@ -373,11 +373,9 @@ async def test_a_neglected_hold_is_a_finding_once_for_each_date_and_owner(
     assert await said("owner_left") == []
 
 
-@pytest.mark.clause("468.5/custody")
-async def test_a_copy_that_differs_from_its_package_is_a_finding_for_each_check(
-    deliver, findings, clock
-):
-    checked = EvidenceCustodyRecorded(
+def a_check_that_differs(clock):
+    """Return the check of a booked copy whose digest is not that of its package."""
+    return EvidenceCustodyRecorded(
         occurred_at=clock.now(),
         actor=an_actor(OFFICER),
         act_id=uuid4(),
@@ -390,6 +388,13 @@ async def test_a_copy_that_differs_from_its_package_is_a_finding_for_each_check(
         sha256="0" * 64,
         matches=False,
     )
+
+
+@pytest.mark.clause("468.5/custody")
+async def test_a_copy_that_differs_from_its_package_is_a_finding_for_each_check(
+    deliver, findings, clock
+):
+    checked = a_check_that_differs(clock)
 
     async def said(**changes):
         await deliver(msgspec.structs.replace(checked, event_id=uuid4(), **changes))
@@ -411,19 +416,7 @@ async def test_a_copy_that_differs_from_its_package_is_a_finding_for_each_check(
 async def test_a_finding_of_a_check_names_its_correction_and_stays_open(
     deliver, findings, clock, client, auditor, query
 ):
-    checked = EvidenceCustodyRecorded(
-        occurred_at=clock.now(),
-        actor=an_actor(OFFICER),
-        act_id=uuid4(),
-        booking_id=uuid4(),
-        export_id=uuid4(),
-        hold_id=uuid4(),
-        case_number="26-001234",
-        act="checked",
-        acted_at=clock.now(),
-        sha256="0" * 64,
-        matches=False,
-    )
+    checked = a_check_that_differs(clock)
 
     async def said(**changes):
         await deliver(msgspec.structs.replace(checked, event_id=uuid4(), **changes))
