@@ -32,7 +32,7 @@ GATHER_S = 0.1
 """Wait for a batch: delays a record by this much, and saves nine tenths of the transactions of a quiet stream."""
 
 MOST_READS = 3000
-"""The most reads of a transaction: of a stream that never pauses, each begins and ends for more of them (ADR-0131)."""
+"""The most reads of a transaction, whose beginning and end cost the same for one read as for many (ADR-0131)."""
 
 HITS = "retention-hits"
 PACKAGES = "retention-packages"
