@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from training.reader_net import ReaderNet
-from training.samples import REGIONS, Samples
+from training.samples import Samples
 from training.saved import weights_of
 from training.train_reader import spelled
 
@@ -29,9 +29,7 @@ class Calibration:
 @torch.no_grad()
 def calibration(weights: Path, samples: Samples) -> Calibration:
     """Fit the temperature of the reader whose weights are in a file, on legible plates."""
-    net = ReaderNet(len(REGIONS))
-    net.load_state_dict(weights_of(weights))
-    net.eval()
+    net = ReaderNet.of(weights_of(weights)).eval()
     legible = np.flatnonzero(samples.plates)
     logits = torch.cat(
         [

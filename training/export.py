@@ -45,8 +45,7 @@ def export_reader(
 
     `typical`: pictures to quantise it with; None for exact numbers.
     """
-    net = reader_net.ReaderNet(len(REGIONS))
-    net.load_state_dict(weights_of(weights))
+    net = reader_net.ReaderNet.of(weights_of(weights))
     torch.onnx.export(
         reader_net.Exported(net.eval()).eval(),
         (torch.zeros(1, READER_HEIGHT_PX, READER_WIDTH_PX, 3, dtype=torch.uint8),),

@@ -16,21 +16,33 @@ _RENDERING, _AUGMENTING, _VALIDATION = 1, 2, 3
 """What a generator is for: no two purposes share one."""
 
 
+Key = tuple[int, int, int]
+"""What the generator of a group is seeded with."""
+
+
 class Fresh(Generic[Group]):
     """Renders groups of pictures and holds those that later steps need.
 
     Args:
-        render: draws a group with a generator.
+        begin: begins to render a group with a generator of this key, and returns what waits for it.
         seed: the run's.
         reuse: how many steps a group serves.
         gap: steps between two uses.
+        ahead: groups of so many next steps are begun, too.
     """
 
     def __init__(
-        self, render: Callable[[np.random.Generator], Group], seed: int, *, reuse: int, gap: int
+        self,
+        begin: Callable[[Key], Callable[[], Group]],
+        seed: int,
+        *,
+        reuse: int,
+        gap: int,
+        ahead: int = 0,
     ) -> None:
-        self._render, self._seed = render, seed
-        self._reuse, self._gap = reuse, gap
+        self._begin, self._seed = begin, seed
+        self._reuse, self._gap, self._ahead = reuse, gap, ahead
+        self._begun: dict[int, Callable[[], Group]] = {}
         self._held: dict[int, Group] = {}
 
     def of(self, step: int) -> list[Group]:
@@ -38,14 +50,18 @@ class Fresh(Generic[Group]):
         oldest = step - (self._reuse - 1) * self._gap
         for number in [n for n in self._held if n < oldest]:
             del self._held[number]
-        return [self._group(step - use * self._gap) for use in range(self._reuse)]
+        needed = [step - use * self._gap for use in range(self._reuse)]
+        for number in (*needed, *range(step + 1, step + 1 + self._ahead)):
+            if number not in self._held and number not in self._begun:
+                self._begun[number] = self._begin(self._key(number))
+        for number in needed:
+            if number not in self._held:
+                self._held[number] = self._begun.pop(number)()
+        return [self._held[number] for number in needed]
 
-    def _group(self, number: int) -> Group:
-        if number not in self._held:
-            # Groups before the first step have negative numbers; a generator wants none.
-            key = number + self._reuse * self._gap
-            self._held[number] = self._render(np.random.default_rng((self._seed, _RENDERING, key)))
-        return self._held[number]
+    def _key(self, number: int) -> Key:
+        # Groups before the first step have negative numbers; a generator wants none.
+        return self._seed, _RENDERING, number + self._reuse * self._gap
 
 
 def augmenting(seed: int, step: int) -> np.random.Generator:

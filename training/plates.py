@@ -32,8 +32,6 @@ class RenderedPlate:
     """(n, 2) float32: the middle of each character of `text`, px of `pixels`."""
 
 
-LOGO_SHARE: Final = 0.16
-"""Share of plates with an organisation's logo beside their serial."""
 SERIF_SHARE: Final = 0.06
 """Share of plates with serifs in styles that have none, for old plates and styles not drawn here."""
 
@@ -110,7 +108,7 @@ class PlateRenderer:
         self, rng: np.random.Generator, plate: Image, style: Style
     ) -> tuple[float, float] | None:
         """Sometimes draw a logo at one end; returns the width that it covers at each end, px, or None."""
-        if style.aspect >= LONG_ASPECT or rng.random() >= LOGO_SHARE:
+        if style.aspect >= LONG_ASPECT or rng.random() >= self.rendering.logos:
             return None
         left = bool(rng.random() < 0.75)
         logo_width = draw_logo(rng, plate, left=left)

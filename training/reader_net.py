@@ -1,6 +1,7 @@
 """The plate reader's network: convolutions to two rows of columns, attention over them, CTC."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Self
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
 
 CLASSES: Final = len(ALPHABET) + 1
+USUAL: Final = (32, 64, 96, 128, 160)
+"""Channels of the convolutions, from the first to the last size."""
 ROWS, COLUMNS = READER_HEIGHT_PX // 32, READER_WIDTH_PX // 4
 """The upper and the lower half of the plate, each as 40 columns: 80 steps in reading order."""
 
@@ -67,7 +70,7 @@ class Mixer(nn.Module):
 class ReaderNet(nn.Module):
     """Maps plates as uint8 pictures to log-probabilities of characters, region, and being a plate."""
 
-    def __init__(self, regions: int, widths: tuple[int, ...] = (32, 64, 96, 128, 160)) -> None:
+    def __init__(self, regions: int, widths: tuple[int, ...] = USUAL) -> None:
         super().__init__()
         a, b, c, d, e = widths
         self.body = nn.Sequential(
@@ -89,6 +92,14 @@ class ReaderNet(nn.Module):
         self.whole = nn.Sequential(nn.Linear(2 * e, 96), nn.SiLU(inplace=True))
         self.region = nn.Linear(96, regions)
         self.plate = nn.Linear(96, 1)
+
+    @classmethod
+    def of(cls, weights: Mapping[str, Tensor]) -> Self:
+        """Return the network of these weights, as wide as they are."""
+        widths = tuple(len(weights[f"body.{number}.0.weight"]) for number in (0, 1, 3, 5, 8))
+        net = cls(len(weights["region.weight"]), widths)
+        net.load_state_dict(weights)
+        return net
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 64, 160, 3) uint8 BGR to logits: (N, 80, 37), (N, R), (N,)."""

@@ -29,6 +29,8 @@ class Rendering:
     """Share of dies with narrow characters in heavy strokes."""
     pairs: float = 0.15
     """Share of random serials that begin or end with a stacked pair."""
+    logos: float = 0.16
+    """Share of plates with an organisation's logo beside their serial."""
     frames: float = 0.38
     """Share of plates in a dealer's frame."""
     deep_frames: float = 0.0
@@ -99,5 +101,9 @@ VALIDATION: Final = replace(
 )
 """Other typefaces, wider ranges of dies, other shares of wear and light than any training has."""
 
-NAMED: Final = {"usual": USUAL, "hard": HARD}
+PICTURED: Final = replace(HARD, logos=0.3, low_contrast=0.35)
+"""The hard plates, and more pictures beside the serial: what the first reader takes for a character, the second reader
+has seen twice as often."""
+
+NAMED: Final = {"usual": USUAL, "hard": HARD, "pictured": PICTURED}
 """The configurations that a run can begin with; its `run.toml` then has the values."""

@@ -17,6 +17,8 @@ CODE: Final = (
     "training", "scenes", "services/recognition/engine", "services/recognition/models", "requirements/training.txt"
 )  # fmt: skip
 """What a run's pictures and steps follow from, apart from `run.toml`."""
+OPTIONAL: Final = {"widths"}
+"""What the first runs did not write."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 
 
@@ -50,6 +52,8 @@ class Run:
     held_out_seed: int
     training: Rendering
     validation: Rendering
+    widths: tuple[int, ...] = ()
+    """Channels of the reader's convolutions; empty for the usual ones, and for the detector."""
 
 
 def named(name: str) -> Path:
@@ -77,12 +81,14 @@ def _lines(table: Mapping[str, Any]) -> list[str]:
 def read(folder: Path) -> Run:
     """Read a run's `run.toml`. Raises: CannotRun."""
     values = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
-    missing = {field.name for field in fields(Run)} ^ values.keys()
+    known = {field.name for field in fields(Run)}
+    missing = known - OPTIONAL - values.keys() | values.keys() - known
     if missing:
         raise CannotRun(
             f"{folder}/run.toml has too much or too little: {', '.join(sorted(missing))}"
         )
-    return Run(**values | {name: _rendering(values[name]) for name in ("training", "validation")})
+    renderings = {name: _rendering(values[name]) for name in ("training", "validation")}
+    return Run(**values | renderings | {"widths": tuple(values.get("widths", ()))})
 
 
 def _rendering(table: Mapping[str, Any]) -> Rendering:

@@ -12,17 +12,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 
-from training import loop, pausing, saved
+from training import loop, pausing, reader_net, saved
 from training import run as runs
-from training.fresh import Fresh, augmenting, held_out
+from training.ahead import NICE, Ahead
+from training.fresh import Fresh, Key, augmenting, held_out
 from training.pausing import Pause
 from training.rendering import NAMED, VALIDATION
 from training.run import CannotRun, Run
@@ -30,7 +32,6 @@ from training.saved import Saved
 from training.scenes.backgrounds import read_boxes
 from training.tasks import GROUP, Detecting, Reading, Task
 
-NICE: Final = 19
 WRITE_EVERY_S: Final = 600.0
 WARM_UP_STEPS: Final = 100
 """After each start the optimiser knows nothing of the gradients' size; the rate rises over these steps."""
@@ -69,11 +70,20 @@ class Sitting:
         task: its network's.
         pause: called between pieces of work.
         every_s: seconds between two writes.
+        ahead: processes that render the groups of the next steps; None to render between the steps.
     """
 
-    def __init__(self, folder: Path, run: Run, task: Task, pause: Pause, every_s: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        run: Run,
+        task: Task,
+        pause: Pause,
+        every_s: float,
+        ahead: Ahead | None = None,
+    ) -> None:
         self._folder, self._run, self._task, self._pause = folder, run, task, pause
-        self._every_s = every_s
+        self._every_s, self._ahead = every_s, ahead
         self._began_s, self._cpu_s = time.monotonic(), time.process_time()
         torch.manual_seed(run.seed)
         self._net = task.net()
@@ -104,8 +114,13 @@ class Sitting:
     def go_on(self, until: int | None = None) -> None:
         """Train until the run's last step, a given one, or until the pause is over."""
         run = self._run
-        size = run.batch // run.reuse
-        fresh = Fresh(lambda rng: self._drawn(rng, size), run.seed, reuse=run.reuse, gap=run.gap)
+        fresh: Fresh[Any] = Fresh(
+            self._begin,
+            run.seed,
+            reuse=run.reuse,
+            gap=run.gap,
+            ahead=0 if self._ahead is None else 2 * self._ahead.processes,
+        )
         last = min(run.steps, until or run.steps)
         written = time.monotonic()
         while self.step < last:
@@ -120,9 +135,16 @@ class Sitting:
             # What ends by a signal has no time to count on held-out pictures.
             self._save() if self._pause.is_over else self._write()
 
-    def _drawn(self, rng: np.random.Generator, count: int) -> Any:
+    def _begin(self, key: Key) -> Callable[[], Any]:
+        """Begin to render the pictures of a group; returns what waits for them."""
+        count = self._run.batch // self._run.reuse
+        if self._ahead is None:
+            return partial(self._drawn, key, count)
+        return self._ahead.begin(key, count)
+
+    def _drawn(self, key: Key, count: int) -> Any:
         """Render pictures, with a pause before each few."""
-        groups = []
+        rng, groups = np.random.default_rng(key), []
         for first in range(0, count, GROUP):
             self._pause()
             groups.append(self._task.draw(rng, min(GROUP, count - first)))
@@ -226,7 +248,7 @@ def begun(args: argparse.Namespace, folder: Path) -> Run:
     return run
 
 
-NEW_ONLY: Final = ("steps", "rate", "seed", "start", "purpose", "rendering")
+NEW_ONLY: Final = ("steps", "rate", "seed", "start", "purpose", "rendering", "widths")
 """Options that describe a new run."""
 
 
@@ -253,6 +275,7 @@ def _new(args: argparse.Namespace, name: str) -> Run:
         held_out_seed=HELD_OUT_SEED,
         training=NAMED[args.rendering or "hard"],
         validation=VALIDATION,
+        widths=tuple(args.widths or ()),
     )
 
 
@@ -267,8 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         folder = runs.ROOT / runs.named(args.name)
         run = begun(args, folder)
-        with alone(folder):
-            sitting = Sitting(folder, run, _task(args, run, pause), pause, args.every_s)
+        with alone(folder), _ahead(args, run) as ahead:
+            sitting = Sitting(folder, run, _task(args, run, pause), pause, args.every_s, ahead)
             print(
                 f"run {run.name}: step {sitting.step} of {run.steps}, process {os.getpid()}",
                 flush=True,
@@ -276,6 +299,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sitting.go_on(args.until)
     except CannotRun as fault:
         sys.exit(str(fault))
+
+
+def _ahead(args: argparse.Namespace, run: Run) -> AbstractContextManager[Ahead | None]:
+    """Return the processes that render, if the command line wants any."""
+    if not args.renderers:
+        return nullcontext()
+    return closing(Ahead(partial(_task, args, run, Pause(())), args.renderers))
 
 
 def _task(args: argparse.Namespace, run: Run, pause: Pause) -> Task:
@@ -291,6 +321,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--every-s", type=float, default=WRITE_EVERY_S, help="between two writes")
     parser.add_argument("--until", type=int, help="a step to end the sitting after")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--renderers", type=int, default=0, help="processes that render ahead")
     parser.add_argument("--dashcam", type=Path, help="dashcam frames with boxes.csv")
     parser.add_argument("--cache", type=Path, default=Path("var/training/cache"))
     new = parser.add_argument_group("a new run")
@@ -302,6 +333,12 @@ def _arguments() -> argparse.ArgumentParser:
     )
     new.add_argument("--purpose", help="what the run is for, in a sentence")
     new.add_argument("--rendering", choices=tuple(NAMED))
+    new.add_argument(
+        "--widths",
+        type=int,
+        nargs=len(reader_net.USUAL),
+        help="channels of the reader's convolutions",
+    )
     return parser
 
 

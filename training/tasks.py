@@ -16,7 +16,7 @@ from training.detector_net import DetectorNet
 from training.flat import flat_plate
 from training.patches import Patches
 from training.plates import PlateRenderer
-from training.reader_net import ReaderNet
+from training.reader_net import USUAL, ReaderNet
 from training.rendering import Rendering
 from training.run import CannotRun, Run
 from training.samples import REGIONS, Samples, drawn
@@ -73,12 +73,13 @@ class Reading:
 
     def __init__(self, run: Run) -> None:
         cv2.setNumThreads(1)
+        self._widths = run.widths or USUAL
         self._training = PlateRenderer(rendering=run.training)
         self._validation = PlateRenderer(cached_per_style=4, rendering=run.validation)
 
     def net(self) -> torch.nn.Module:
         """See `Task`."""
-        return ReaderNet(len(REGIONS))
+        return ReaderNet(len(REGIONS), self._widths)
 
     def optimiser(self, net: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
         """See `Task`."""

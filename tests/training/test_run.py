@@ -83,7 +83,7 @@ def test_a_name_that_is_no_folder_is_refused(name):
 
 def test_the_pictures_of_a_step_follow_from_its_number_and_the_seed():
     def fresh(seed):
-        return Fresh(lambda rng: float(rng.random()), seed, reuse=3, gap=4)
+        return Fresh(lambda key: lambda: float(np.random.default_rng(key).random()), seed, reuse=3, gap=4)
 
     whole, late, other = fresh(1), fresh(1), fresh(2)
     steps = [whole.of(step) for step in range(1, 30)]

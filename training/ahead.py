@@ -1,0 +1,53 @@
+"""Renders the groups of a run's next steps in processes of their own, beside the one that learns."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Final
+
+import numpy as np
+
+from training.fresh import Key
+from training.tasks import GROUP, Task
+
+NICE: Final = 19
+_tasks: list[Task] = []
+"""This process's task, in a process that renders."""
+
+
+class Ahead:
+    """Processes that render. They end with `close`, and when the process that began them has ended.
+
+    Args:
+        make: returns the run's task; called in each process, so it can be pickled.
+        processes: how many.
+    """
+
+    def __init__(self, make: Callable[[], Task], processes: int) -> None:
+        self.processes = processes
+        # Not by fork: the learning process has threads.
+        self._pool = ProcessPoolExecutor(
+            processes, multiprocessing.get_context("spawn"), _prepare, (make,)
+        )
+
+    def begin(self, key: Key, count: int) -> Callable[[], Any]:
+        """Begin to render so many pictures with a generator of this key; returns what waits for them."""
+        return self._pool.submit(_rendered, key, count).result
+
+    def close(self) -> None:
+        """End the processes; what nobody has waited for is lost."""
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _prepare(make: Callable[[], Task]) -> None:
+    os.nice(NICE)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # the sitting ends them
+    _tasks.append(make())
+
+
+def _rendered(key: Key, count: int) -> Any:
+    rng, [task] = np.random.default_rng(key), _tasks
+    return task.join([task.draw(rng, min(GROUP, count - at)) for at in range(0, count, GROUP)])
