@@ -64,9 +64,9 @@ class Fresh(Generic[Group]):
         return self._seed, _RENDERING, number + self._reuse * self._gap
 
 
-def augmenting(seed: int, step: int) -> np.random.Generator:
-    """Return the generator that augments a step's pictures."""
-    return np.random.default_rng((seed, _AUGMENTING, step))
+def augmenting(seed: int, step: int, shares: int) -> list[np.random.Generator]:
+    """Return the generators that augment the shares of a step's pictures."""
+    return np.random.default_rng((seed, _AUGMENTING, step)).spawn(shares)
 
 
 def held_out(seed: int, group: int) -> np.random.Generator:

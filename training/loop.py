@@ -5,9 +5,10 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -95,26 +96,21 @@ def adamw(net: torch.nn.Module, rate: float, decay: float) -> torch.optim.Optimi
 class Hands:
     """Threads that each compute the gradients of their share of a batch."""
 
-    def __init__(self, net: torch.nn.Module, plan: Plan, loss_of: LossOf) -> None:
+    def __init__(self, net: torch.nn.Module, threads: int) -> None:
         self._parameters = [one for one in net.parameters() if one.requires_grad]
-        self._loss_of = loss_of
-        self._rngs = np.random.default_rng(plan.seed).spawn(plan.threads)
         self._threads = ThreadPoolExecutor(
-            plan.threads, "hand", initializer=torch.set_num_threads, initargs=(1,)
+            threads, "hand", initializer=torch.set_num_threads, initargs=(1,)
         )
 
-    def learn(self, batch: NDArray[np.int64]) -> float:
-        """Store the mean gradients of all shares in the network; returns the mean loss."""
-        shares = np.array_split(batch, min(len(self._rngs), len(batch)))
-        found = list(self._threads.map(self._share, shares, self._rngs))
+    def learn(self, losses: Sequence[Callable[[], torch.Tensor]]) -> float:
+        """Store the mean gradients of all shares in the network; returns the mean of their losses."""
+        found = list(self._threads.map(self._share, losses))
         for parameter, *each in zip(self._parameters, *(grads for _, grads in found), strict=True):
             parameter.grad = torch.stack(each).mean(0) if len(each) > 1 else each[0]
         return float(np.mean([loss for loss, _ in found]))
 
-    def _share(
-        self, at: NDArray[np.int64], rng: np.random.Generator
-    ) -> tuple[float, tuple[torch.Tensor, ...]]:
-        loss = self._loss_of(at, rng)
+    def _share(self, loss_of: Callable[[], torch.Tensor]) -> tuple[float, tuple[torch.Tensor, ...]]:
+        loss = loss_of()
         return float(loss.detach()), torch.autograd.grad(loss, self._parameters)
 
     def close(self) -> None:
@@ -149,13 +145,17 @@ def run(
     averaged = copy.deepcopy(net)
     began = time.monotonic()
     losses: list[float] = []
-    hands = Hands(net, plan, loss_of)
+    hands, rngs = Hands(net, plan.threads), np.random.default_rng(plan.seed).spawn(plan.threads)
     step, share = 0, 0.0
     while share < 1:
         step += 1
         share = max(step / plan.steps, (time.monotonic() - began) / (60 * plan.minutes))
         rate = plan.rate * of_rate(share)
-        losses.append(hands.learn(next(batches)))
+        at = next(batches)
+        shares = np.array_split(at, min(len(rngs), len(at)))
+        losses.append(
+            hands.learn([partial(loss_of, *one) for one in zip(shares, rngs, strict=False)])
+        )
         stepped(net, optimiser, rate, recipe.clip)
         average(averaged, net, min(recipe.decay, step / (step + 20)))
         if step % plan.report_every == 0 or share >= 1:

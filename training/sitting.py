@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from training import loop, pausing, reader_net, saved
 from training import run as runs
@@ -61,6 +62,10 @@ class Log:
         print(json.dumps(figures), flush=True)
 
 
+class _IsOver(Exception):
+    """The sitting ends before the step is done."""
+
+
 class Sitting:
     """One process's stretch of a run.
 
@@ -70,6 +75,7 @@ class Sitting:
         task: its network's.
         pause: called between pieces of work.
         every_s: seconds between two writes.
+        threads: the shares of a batch are learnt by so many threads.
         ahead: processes that render the groups of the next steps; None to render between the steps.
     """
 
@@ -80,6 +86,7 @@ class Sitting:
         task: Task,
         pause: Pause,
         every_s: float,
+        threads: int = 1,
         ahead: Ahead | None = None,
     ) -> None:
         self._folder, self._run, self._task, self._pause = folder, run, task, pause
@@ -98,6 +105,7 @@ class Sitting:
             self._net.load_state_dict(before.tensors())
         self._net = self._net.to(memory_format=torch.channels_last).train()
         self._averaged = copy.deepcopy(self._net)
+        self._hands = loop.Hands(self._net, threads)
         self._optimiser = task.optimiser(self._net, run.rate)
         self.step = self._first = before.step if before else 0
         self._log = Log(folder, self.step)
@@ -153,24 +161,26 @@ class Sitting:
     def _learnt(self, group: Any) -> bool:
         """Learn from the pictures of the next step; False if the sitting ends before that is done."""
         run, number = self._run, self.step + 1
-        rng = augmenting(run.seed, number)
         shares = np.array_split(np.arange(run.batch), self._task.shares)
-        self._optimiser.zero_grad()
-        losses = []
-        for at in shares:
-            self._pause()
-            if self._pause.is_over:
-                return False
-            loss = self._task.loss(self._net, group, at, rng) * (len(at) / run.batch)
-            loss.backward()
-            losses.append(float(loss.detach()))
-        self._losses.append(sum(losses))
+        rngs = augmenting(run.seed, number, len(shares))
+        losses = [partial(self._loss, group, *one) for one in zip(shares, rngs, strict=True)]
+        try:
+            self._losses.append(self._hands.learn(losses))
+        except _IsOver:
+            return False
         warm = min(1.0, (number - self._first) / WARM_UP_STEPS)
         self._rate = run.rate * loop.of_rate(number / run.steps) * warm
         recipe = self._task.recipe
         loop.stepped(self._net, self._optimiser, self._rate, recipe.clip)
         loop.average(self._averaged, self._net, min(recipe.decay, number / (number + 20)))
         return True
+
+    def _loss(self, group: Any, at: NDArray[np.int64], rng: np.random.Generator) -> torch.Tensor:
+        """Return the loss of a share. Raises: _IsOver."""
+        self._pause()
+        if self._pause.is_over:
+            raise _IsOver
+        return self._task.loss(self._net, group, at, rng)
 
     def _write(self) -> None:
         """Write `last`, then count on the validation set and add a line to the log."""
@@ -283,7 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Begin or continue a run, until its last step or a signal to end."""
     args = _arguments().parse_args(arguments)
     os.nice(NICE)
-    torch.set_num_threads(args.threads)
+    torch.set_num_threads(1)
     pause = Pause(pausing.locks())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(pause, "is_over", True))
@@ -291,7 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = runs.ROOT / runs.named(args.name)
         run = begun(args, folder)
         with alone(folder), _ahead(args, run) as ahead:
-            sitting = Sitting(folder, run, _task(args, run, pause), pause, args.every_s, ahead)
+            task = _task(args, run, pause)
+            sitting = Sitting(folder, run, task, pause, args.every_s, args.threads, ahead)
             print(
                 f"run {run.name}: step {sitting.step} of {run.steps}, process {os.getpid()}",
                 flush=True,
