@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, Final
@@ -42,10 +43,17 @@ class Ahead:
 
 
 def _prepare(make: Callable[[], Task]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICE)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # the sitting ends them
     _tasks.append(make())
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(0)
 
 
 def _rendered(key: Key, count: int) -> Any:

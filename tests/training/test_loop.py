@@ -1,4 +1,5 @@
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,26 +53,25 @@ def fit_a_line(out, plan):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_gradients_of_a_batch_are_the_mean_over_its_threads(threads):
+def test_the_gradients_of_a_batch_are_the_mean_over_its_shares(threads):
     torch.manual_seed(1)
     net = torch.nn.Linear(3, 1)
     xs = torch.randn(12, 3)
 
-    def loss_of(at, _):
+    def loss_of(at):
         return (net(xs[at]) - 1).square().mean()
 
-    plan = loop.Plan(steps=1, rate=1.0, report_every=1, threads=threads)
-    hands = loop.Hands(net, plan, loss_of)
-    loss = hands.learn(np.arange(12))
+    hands = loop.Hands(net, threads)
+    loss = hands.learn([partial(loss_of, at) for at in np.array_split(np.arange(12), 4)])
     hands.close()
-    whole = loss_of(np.arange(12), None)
+    whole = loss_of(np.arange(12))
     assert loss == pytest.approx(float(whole.detach()), rel=1e-5)
     whole_weight, whole_bias = torch.autograd.grad(whole, [net.weight, net.bias])
     assert torch.allclose(net.weight.grad, whole_weight, rtol=1e-4, atol=1e-6)
     assert torch.allclose(net.bias.grad, whole_bias, rtol=1e-4, atol=1e-6)
 
 
-def test_each_thread_has_a_generator_of_its_own():
+def test_each_thread_has_a_generator_of_its_own(tmp_path):
     net = torch.nn.Linear(1, 1)
     drawn = []
 
@@ -79,21 +79,26 @@ def test_each_thread_has_a_generator_of_its_own():
         drawn.append(float(rng.random()))
         return (net.weight + net.bias).sum() * len(at)
 
-    hands = loop.Hands(net, loop.Plan(steps=1, rate=1.0, report_every=1), loss_of)
-    hands.learn(np.arange(4))
-    hands.learn(np.arange(4))
-    hands.close()
+    loop.run(
+        net,
+        torch.optim.SGD(net.parameters()),
+        tmp_path,
+        loop.Plan(steps=2, rate=0.1, report_every=2, threads=2),
+        RECIPE,
+        batches=iter([np.arange(4), np.arange(4)]),
+        loss_of=loss_of,
+        validate=lambda averaged: {},
+    )
     assert len(set(drawn)) == 4
 
 
 def test_an_exception_in_a_thread_is_raised():
-    def loss_of(at, _):
+    def loss_of():
         raise ValueError("on purpose")
 
-    plan = loop.Plan(steps=1, rate=1.0, report_every=1)
-    hands = loop.Hands(torch.nn.Linear(1, 1), plan, loss_of)
+    hands = loop.Hands(torch.nn.Linear(1, 1), 2)
     with pytest.raises(ValueError, match="on purpose"):
-        hands.learn(np.arange(4))
+        hands.learn([loss_of])
     hands.close()
 
 

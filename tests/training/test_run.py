@@ -2,13 +2,14 @@
 
 import subprocess
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from tests.training.toy import RUN
 from training import run as runs
-from training.fresh import Fresh
+from training.fresh import Fresh, augmenting
 from training.run import CannotRun
 
 
@@ -81,9 +82,13 @@ def test_a_name_that_is_no_folder_is_refused(name):
         runs.named(name)
 
 
+def drawn(key):
+    return float(np.random.default_rng(key).random())
+
+
 def test_the_pictures_of_a_step_follow_from_its_number_and_the_seed():
     def fresh(seed):
-        return Fresh(lambda key: lambda: float(np.random.default_rng(key).random()), seed, reuse=3, gap=4)
+        return Fresh(lambda key: partial(drawn, key), seed, reuse=3, gap=4)
 
     whole, late, other = fresh(1), fresh(1), fresh(2)
     steps = [whole.of(step) for step in range(1, 30)]
@@ -92,3 +97,33 @@ def test_the_pictures_of_a_step_follow_from_its_number_and_the_seed():
     assert steps[8] == [steps[8][0], steps[4][0], steps[0][0]]
     assert len({group for step in steps for group in step}) == 29 + 8
     assert len(np.unique(steps[0])) == 3
+
+
+def test_the_pictures_of_the_next_steps_are_begun_early_and_once_and_are_the_same():
+    begun = []
+
+    def begin(key):
+        begun.append(key)
+        return partial(drawn, key)
+
+    ahead = Fresh(begin, 1, reuse=3, gap=4, ahead=2)
+    first = ahead.of(1)
+    assert len(begun) == 3 + 2
+    usual = Fresh(lambda key: partial(drawn, key), 1, reuse=3, gap=4)
+    assert [first, *map(ahead.of, range(2, 30))] == [usual.of(step) for step in range(1, 30)]
+    assert len(set(begun)) == len(begun) == 29 + 8 + 2
+
+
+def test_the_shares_of_a_step_are_augmented_differently_and_the_same_again():
+    one, other = augmenting(3, 5, 2)
+    again = [rng.random() for rng in augmenting(3, 5, 2)]
+    assert [one.random(), other.random()] == again
+    assert again[0] != again[1]
+    assert augmenting(3, 6, 1)[0].random() != augmenting(3, 5, 1)[0].random()
+
+
+def test_the_first_runs_have_a_reader_of_the_usual_widths(tmp_path):
+    text = runs.text_of(RUN)
+    assert "widths = []\n" in text
+    (tmp_path / "run.toml").write_text(text.replace("widths = []\n", ""))
+    assert runs.read(tmp_path) == RUN

@@ -6,15 +6,20 @@ import json
 import random
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tests.training import toy
 from training import saved
+from training.ahead import Ahead
+from training.reader_net import ReaderNet
 from training.rendering import HARD
 from training.run import CannotRun
 from training.saved import NotAWrite, Saved
@@ -118,6 +123,51 @@ def test_the_log_goes_on_after_a_kill_without_steps_that_are_lost(cut):
     )
 
 
+def train_ahead(folder, trace):
+    with closing(Ahead(partial(toy.Toy, trace), 1)) as ahead:
+        toy.sitting(folder, trace, slow_s=0.003, threads=2, ahead=ahead).go_on()
+
+
+def test_pictures_rendered_ahead_and_learnt_in_threads_are_the_same(uncut, tmp_path):
+    train_ahead(tmp_path / "toy", tmp_path / "trace")
+    seen, whole = lines(tmp_path / "trace"), lines(uncut[1])
+    steps = range(0, len(whole), 2)
+    assert len(seen) == len(whole)
+    assert [set(seen[at : at + 2]) for at in steps] == [set(whole[at : at + 2]) for at in steps]
+    assert log(tmp_path / "toy")[-1]["exact"] > 0.8
+
+
+def test_processes_that_render_end_when_the_run_is_killed(tmp_path):
+    def renderers():
+        mine = f"PLATEWARD_TOY={tmp_path}".encode()
+        return [
+            pid
+            for pid in (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
+            if mine in environment(pid) and b"spawn_main" in command(pid)
+        ]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PLATEWARD_TOY", str(tmp_path))
+        with killed(train_ahead, tmp_path / "toy", tmp_path / "trace"):
+            wait_for((tmp_path / "trace").exists)
+            assert len(renderers()) == 1
+    wait_for(lambda: not renderers(), 20)
+
+
+def environment(pid):
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
+
+
+def command(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_the_run_learns(uncut):
     figures = [line["exact"] for line in log(uncut[0])]
     assert figures[-1] > 0.8
@@ -206,6 +256,17 @@ def test_another_seed_is_refused(tmp_path):
     run = replace(toy.RUN, seed=4)
     with pytest.raises(CannotRun, match="seed 3"):
         Sitting(tmp_path, run, toy.Toy(tmp_path / "trace"), toy.Pause(()), 1.0)
+
+
+def test_a_run_has_a_reader_of_its_widths(tmp_path):
+    widths = (8, 12, 16, 24, 32)
+    run = replace(toy.RUN, batch=4, gap=1, held_out=4, steps=1, rate=1e-3, widths=widths)
+    Sitting(tmp_path, run, Reading(run), toy.Pause(()), 9e9).go_on()
+    weights = saved.read(tmp_path).tensors()
+    read = ReaderNet.of(weights)
+    assert [len(weights[f"body.{number}.0.weight"]) for number in (0, 1, 3, 5, 8)] == [*widths]
+    assert read.state_dict().keys() == weights.keys()
+    assert all(torch.equal(read.state_dict()[name], weights[name]) for name in weights)
 
 
 @pytest.mark.parametrize("net", ["reader", "detector"])

@@ -64,11 +64,14 @@ class Toy:
         return (net(given).squeeze(1) - given.sum(1)).square().mean()
 
 
-def sitting(folder, trace, *, locks=(), slow_s=0.0, every_s=0.05, steps=RUN.steps):
+def sitting(
+    folder, trace, *, locks=(), slow_s=0.0, every_s=0.05, steps=RUN.steps, threads=1, ahead=None
+):
     """Return a sitting of the toy run."""
     torch.set_num_threads(1)
     folder.mkdir(exist_ok=True)
-    return Sitting(folder, replace(RUN, steps=steps), Toy(trace, slow_s), Pause(locks), every_s)
+    run, toy = replace(RUN, steps=steps), Toy(trace, slow_s)
+    return Sitting(folder, run, toy, Pause(locks), every_s, threads, ahead)
 
 
 def lived(net, batches):
