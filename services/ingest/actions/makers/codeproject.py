@@ -32,7 +32,6 @@ class _Found(msgspec.Struct):
 
 
 class _Finding(msgspec.Struct):
-    api: str = ""
     found: _Found | None = None
 
 
