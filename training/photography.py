@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.model import Image, Points, as_image
-from services.recognition.engine.reader import rectify
+from services.recognition.engine.cuts import rectify
 from services.recognition.models import MARGIN_ACROSS, MARGIN_UP
 from training.rendering import USUAL, Rendering
 

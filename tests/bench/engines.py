@@ -15,6 +15,8 @@ from services.recognition.settings import Settings
 from shared.core.region_packs import DEFAULT as DEFAULT_PACKS
 
 Opinion = Literal["on", "off", "as set"]
+OPINION_BELOW: Final = 0.6
+"""Where settings ask nobody, a second opinion is given on plates with a character less probable than this."""
 DEFAULT: Final[str] = Settings.model_fields["recognition_model"].default
 
 
@@ -30,14 +32,15 @@ def make_engine(
     `packs` are the names of region packs, as in a policy. Raises: NoSuchEngine, RegionPackFault.
     """
     settings = Settings(recognition_model=model)
-    if second_opinion == "off":
-        settings = settings.model_copy(update={"recognition_second_opinion_below": 0.0})
+    if second_opinion != "as set":
+        below = settings.recognition_second_opinion_below or OPINION_BELOW
+        below = 0.0 if second_opinion == "off" else below
+        settings = settings.model_copy(update={"recognition_second_opinion_below": below})
     try:
         engine = chosen_engine(settings, packs)()
     except NoSuchModel as fault:
         raise NoSuchEngine(str(fault)) from fault
-    asks = isinstance(engine, OwnEngine) and settings.recognition_second_opinion_below > 0
-    if second_opinion == "on" and not asks:
+    if second_opinion == "on" and not isinstance(engine, OwnEngine):
         raise NoSuchEngine(f"{engine.name} asks nobody for a second opinion")
     return engine
 

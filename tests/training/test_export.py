@@ -5,6 +5,7 @@ import onnx
 import pytest
 import torch
 
+from services.recognition.engine.cuts import CutReader
 from services.recognition.engine.detector import PlateDetector
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.own_weights import find_own
@@ -114,7 +115,9 @@ def test_the_service_loads_and_runs_the_exported_files(folder):
         OnnxNetwork(weights.detector), longest_px=160, again_px=None, minimum=0.0
     )
     states = StateReader(OnnxNetwork(weights.states), minimum=0.0)
-    reader = PlateReader(OnnxNetwork(weights.reader), states, regions=regions_of(("us",)))
+    reader = PlateReader(
+        CutReader(OnnxNetwork(weights.reader)), states, regions=regions_of(("us",))
+    )
     assert (detector.version, *reader.versions) == ("d1", "r1", "s1")
     frame = pictures(np.random.default_rng(1), 90, 150)
     [found] = detector.find([frame])

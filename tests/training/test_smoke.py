@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from services.recognition.engine.cuts import CutReader
 from services.recognition.engine.detector import PlateDetector
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.reader import PlateReader
@@ -41,7 +42,9 @@ def test_the_reader_is_trained_from_scratch(tmp_path):
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
-    reader = PlateReader(OnnxNetwork(folder / "reader.onnx"), regions=regions_of(("us",)))
+    reader = PlateReader(
+        CutReader(OnnxNetwork(folder / "reader.onnx")), regions=regions_of(("us",))
+    )
     assert reader.versions == ("local",)
     quad = np.array([[30, 30], [130, 30], [130, 80], [30, 80]], np.float32)
     assert len(reader.read([(FRAME, quad)])) == 1

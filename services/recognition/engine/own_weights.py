@@ -14,17 +14,23 @@ FOLDER: Final = Path(__file__).parents[1] / "models"
 
 @dataclass(frozen=True, slots=True)
 class OwnWeights:
-    """The three networks; they are evaluated together."""
+    """The four networks; they are evaluated together."""
 
     detector: Path
     reader: Path
+    second_reader: Path
     states: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them."""
+        return self.detector, self.reader, self.second_reader, self.states
 
     @property
     def digest(self) -> str:
         """SHA-256 (hex) over all files."""
         digest = hashlib.sha256()
-        for path in (self.detector, self.reader, self.states):
+        for path in self.files:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
@@ -39,8 +45,9 @@ def find_own(folder: Path = FOLDER) -> OwnWeights:
 
     Raises: NoSuchModel if one of them is missing.
     """
-    weights = OwnWeights(folder / "detector.onnx", folder / "reader.onnx", folder / "states.onnx")
-    for path in (weights.detector, weights.reader, weights.states):
+    names = ("detector", "reader", "second_reader", "states")
+    weights = OwnWeights(*(folder / f"{name}.onnx" for name in names))
+    for path in weights.files:
         if not path.is_file():
             raise NoSuchModel(f"{OWN} needs {path.name}, which is missing in {folder}")
     return weights

@@ -1,7 +1,6 @@
-"""Our own engine: a detector finds plates, readers read serials and states, and PaddleOCR gives a second
-opinion where they are in doubt."""
+"""Our own engine: a detector finds plates, two readers read serials, another reads states, and PaddleOCR gives a second
+opinion where it is asked for one and they are in doubt."""
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recognition.engine.corner_refiner import CornerRefiner
+from services.recognition.engine.cuts import CutReader
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
+from services.recognition.engine.odds import log_odds
 from services.recognition.engine.own_weights import OWN, OwnWeights, digest_of, find_own
 from services.recognition.engine.plate_search import Frames, PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
@@ -24,15 +25,12 @@ from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
 from shared.core.region_packs import Regions, regions_of
 
-RULES_REVISION: Final = 4
+RULES_REVISION: Final = 5
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
-SURE_TOGETHER: Final = 8.0
-"""What the reader's log odds of a legible plate and half the detector's of a plate have to add up to: 0.9997 where the
-detector is at 0.5, the bar for legible plates alone from 0.95. Signs that one of them takes for a plate seldom have
-both."""
-MOST_SURE: Final = 1e-7
-"""The least doubt that log odds have."""
+SURE_TOGETHER: Final = 8.5
+"""What the readers' log odds of a legible plate and half the detector's of a plate have to add up to: 0.9998 where the
+detector is at 0.5, 0.9991 where it is at 0.95. Signs that one of them takes for a plate seldom have both."""
 SURE_AGAIN: Final = 0.7
 """Probability that every character needs of a plate that only the second search finds."""
 LONG_WORD: Final = 4
@@ -57,7 +55,7 @@ class _Read:
 
 
 class OwnEngine:
-    """A detector, a reader, and a second opinion where the reader is not sure."""
+    """A detector, readers, and a second opinion where they are not sure."""
 
     def __init__(
         self,
@@ -147,7 +145,7 @@ class OwnEngine:
         )
 
     def _is_plate(self, detection: Detection, text: Text) -> bool:
-        """Whether detector and reader take it for a plate, and together are sure of it."""
+        """Whether detector and readers take it for a plate, and together are sure of it."""
         if text.legible < self._legible_minimum or not could_be_a_plate(text.plate, self._regions):
             return False
         return log_odds(text.legible) + log_odds(detection.score) / 2 >= SURE_TOGETHER
@@ -185,12 +183,6 @@ def _each_once(legible: Iterable[_Read]) -> list[_Read]:
         ):
             chosen.append(one)
     return chosen
-
-
-def log_odds(probability: float) -> float:
-    """Return the natural logarithm of p / (1 - p), with a little doubt in what is certain."""
-    doubted = min(max(probability, MOST_SURE), 1 - MOST_SURE)
-    return math.log(doubted / (1 - doubted))
 
 
 def could_be_a_plate(plate: str, regions: Regions) -> bool:
@@ -249,8 +241,9 @@ def load_own(
         detector,
         CornerRefiner(finding),
         PlateReader(
-            OnnxNetwork(weights.reader),
+            CutReader(OnnxNetwork(weights.reader)),
             _states(weights, regions, region_minimum),
+            second=CutReader(OnnxNetwork(weights.second_reader)),
             regions=regions,
             legible_minimum=legible_minimum,
             recut_below=recut_below,

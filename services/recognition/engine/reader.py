@@ -4,39 +4,30 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Final, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.engine.ctc import (
-    Classes,
-    Decoded,
-    Place,
-    Steps,
-    decode,
-    tempered,
-)
+from services.recognition.engine.ctc import Classes, Decoded, Place, decode
+from services.recognition.engine.cuts import PICTURE_PX, CutReader, CutReading
 from services.recognition.engine.geometry import Quad, back_to_frame, size_px
-from services.recognition.engine.network import Network, fact
+from services.recognition.engine.odds import log_odds, of_both
 from services.recognition.engine.protocol import Alternative, Character, Characters, considered
 from services.recognition.engine.small_characters import Small, none, small_in, without
-from services.recognition.models import ALPHABET, READER_HEIGHT_PX, READER_WIDTH_PX
+from services.recognition.models import ALPHABET
 from shared.core.region_packs import PlateShape, Regions
 
-PICTURE_PX: Final = (READER_WIDTH_PX, READER_HEIGHT_PX)
-"""Width and height of the network's input."""
-REDUCED_OVER: Final = 1.6
-"""If a plate is wider than the picture by more than this factor, its frame is reduced first."""
 LEGIBLE: Final = 0.5
-"""Probability of being a legible plate below which the reader never decodes, whatever the settings."""
+"""Probability of being a legible plate below which no plate is decoded, whatever the settings."""
+WORTH_ASKING: Final = 0.95
+"""The first reader's probability of a legible plate from which the second one is asked."""
+SURE_ALONE: Final = 13.0
+"""Log odds of a legible plate from which the first reader's word is enough: one chance in 440,000 that it is none."""
 CUTS: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, with its corners scaled by these shares across and down. A detector's error is of
 this size, so a reading found in all cuts does not depend on it."""
-BATCH: Final = 16
-"""Plates per run of the network; more cost memory and gain nothing."""
-
 HALF_A_CHARACTER: Final = 0.055
 """Share of a plate's width from a character's middle to its edge."""
 
@@ -60,17 +51,6 @@ class Text(Characters):
     regard to the series that states issue."""
 
 
-@dataclass(frozen=True, slots=True)
-class _CutReading:
-    """The network's output for one cut of a plate."""
-
-    steps: Steps
-    """(T, 37) probabilities of classes."""
-    legible: float
-    matrix: NDArray[np.float64]
-    """(3, 3), from the frame to the cut."""
-
-
 class States(Protocol):
     """Names the states that issued plates; see `StateReader`."""
 
@@ -87,9 +67,10 @@ class PlateReader:
 
     def __init__(
         self,
-        network: Network,
+        first: CutReader,
         states: States | None = None,
         *,
+        second: CutReader | None = None,
         regions: Regions,
         legible_minimum: float = LEGIBLE,
         recut_below: float = 0.0,
@@ -98,36 +79,31 @@ class PlateReader:
         """Set up a reader.
 
         Args:
-            network: takes `plates` (N, 64, 160, 3), gives log-probabilities `characters`
-                (N, T, 37) and `plate` (N,). Its metadata holds its margins and the temperature that calibrates
-                its characters.
+            first: reads every plate.
+            second: is asked whether a plate is legible where the first is not sure, and reads doubtful plates in
+                further cuts, too; None for the first reader alone.
             states: names the state of each legible plate, which also is evidence for its serial; None for no
                 state.
             regions: the chosen region packs: their series are evidence for a serial, their shapes of plates
                 say where its line is.
-            legible_minimum: a plate that cannot reach this probability of being legible, even by the mean of all
-                cuts, is not decoded.
+            legible_minimum: a plate with a lower probability of being legible is not decoded.
             recut_below: legible plates with a character less probable than this are read in further cuts, a
                 little wider and a little narrower.
             with_stacked: whether a pair of small characters, one above the other, is part of the plate, or only
                 of the text as read.
-
-        Raises: NoSuchModel if the network's metadata lacks any of these.
         """
-        self._network = network
+        self._first, self._second = first, second
         self._states = states
         self._issued = regions
-        self._worth_reading = max(LEGIBLE, 1 - (1 + len(CUTS)) * (1 - legible_minimum))
+        self._legible_minimum = max(LEGIBLE, legible_minimum)
         self._recut_below = recut_below
         self._with_stacked = with_stacked
-        self._margins = float(fact(network, "margin_across")), float(fact(network, "margin_up"))
-        self._temperature = float(fact(network, "temperature"))
-        self._version = fact(network, "version")
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """The reader network's version, and that of the network that names states."""
-        return self._version, *(() if self._states is None else (self._states.version,))
+        """The versions of the networks that read, and that of the network that names states."""
+        named = () if self._states is None else (self._states.version,)
+        return *(reader.version for reader in self._readers), *named
 
     def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Text]:
         """Read plates.
@@ -135,51 +111,62 @@ class PlateReader:
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
-        seen = self._seen(plates)
-        regions = self._regions(plates, seen)
+        seen = self._first.read(plates)
+        legible = self._legible(plates, seen)
+        regions = self._regions(plates, legible)
         shapes = [self._shape(quad) for _, quad in plates]
-        texts = [
-            self._text([cut], region, shape)
-            for cut, region, shape in zip(seen, regions, shapes, strict=True)
-        ]
+
+        def text(i: int, *further: CutReading) -> Text:
+            return self._text([seen[i], *further], legible[i], regions[i], shapes[i])
+
+        texts = [text(i) for i in range(len(plates))]
         doubted = [
             i
-            for i, text in enumerate(texts)
-            if text.legible >= self._worth_reading and text.confidence < self._recut_below
+            for i, one in enumerate(texts)
+            if one.characters and one.confidence < self._recut_below
         ]
-        again = self._seen(
-            [(plates[i][0], _about(plates[i][1], by)) for i in doubted for by in CUTS]
-        )
-        for n, i in enumerate(doubted):
-            cuts = [seen[i], *again[n * len(CUTS) : (n + 1) * len(CUTS)]]
-            texts[i] = self._text(cuts, regions[i], shapes[i])
+        doubtful = [plates[i] for i in doubted]
+        again = [self._again(doubtful, reader) for reader in self._readers]
+        for i, *further in zip(doubted, *again, strict=True):
+            texts[i] = text(i, *chain(*further))
         return texts
 
+    @property
+    def _readers(self) -> tuple[CutReader, ...]:
+        return (self._first,) if self._second is None else (self._first, self._second)
+
+    def _again(
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], reader: CutReader
+    ) -> list[list[CutReading]]:
+        """Read each plate in the further cuts."""
+        seen = reader.read([(frame, _about(quad, by)) for frame, quad in plates for by in CUTS])
+        return [seen[at : at + len(CUTS)] for at in range(0, len(seen), len(CUTS))]
+
+    def _legible(
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[CutReading]
+    ) -> list[float]:
+        """Return each plate's probability of being legible: both readers' where the first is not sure."""
+        found = [cut.legible for cut in seen]
+        if self._second is None:
+            return found
+        asked = [
+            i for i, one in enumerate(found) if one >= WORTH_ASKING and log_odds(one) < SURE_ALONE
+        ]
+        for i, cut in zip(asked, self._second.read([plates[i] for i in asked]), strict=True):
+            found[i] = of_both(found[i], cut.legible)
+        return found
+
     def _regions(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[_CutReading]
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], legible: Sequence[float]
     ) -> list[str | None]:
         """Return the state of each plate that is legible enough to read, else None."""
         found: list[str | None] = [None] * len(plates)
         if self._states is None:
             return found
-        worth = [i for i, cut in enumerate(seen) if cut.legible >= self._worth_reading]
+        worth = [i for i, one in enumerate(legible) if one >= self._legible_minimum]
         for i, region in zip(worth, self._states.read([plates[i] for i in worth]), strict=True):
             found[i] = region
         return found
-
-    def _seen(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[_CutReading]:
-        readings: list[_CutReading] = []
-        for start in range(0, len(plates), BATCH):
-            part = plates[start : start + BATCH]
-            cuts = [rectify(frame, quad, *self._margins) for frame, quad in part]
-            outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
-            readings += [
-                _CutReading(tempered(characters, self._temperature), float(legible), matrix)
-                for characters, legible, (_, matrix) in zip(
-                    outputs["characters"], outputs["plate"], cuts, strict=True
-                )
-            ]
-        return readings
 
     def _shape(self, quad: Quad) -> PlateShape:
         """Return the shape of plates whose sides are nearest to those of the corners."""
@@ -190,10 +177,12 @@ class PlateReader:
             key=lambda shape: abs(math.log(shape.width_mm / shape.height_mm / aspect)),
         )
 
-    def _text(self, cuts: Sequence[_CutReading], region: str | None, shape: PlateShape) -> Text:
-        if cuts[0].legible < self._worth_reading:
-            whole = back_to_frame(_inner(*self._margins), cuts[0].matrix)
-            return Text((), (), 1.0, cuts[0].legible, None, whole, "")
+    def _text(
+        self, cuts: Sequence[CutReading], legible: float, region: str | None, shape: PlateShape
+    ) -> Text:
+        if legible < self._legible_minimum:
+            whole = back_to_frame(_inner(*self._first.margins), cuts[0].matrix)
+            return Text((), (), 1.0, legible, None, whole, "")
         steps = len(cuts[0].steps)
         views = [cut.steps for cut in cuts]
         leaves_out = shape.small_pairs and not self._with_stacked
@@ -212,12 +201,12 @@ class PlateReader:
             if i not in absent
         ]
         alternatives = _alternatives(decoded, small)
-        line = _line(decoded.places, steps, self._margins, shape)
+        line = _line(decoded.places, steps, self._first.margins, shape)
         return Text(
             characters=tuple(read),
             alternatives=alternatives,
             probability=alternatives[0].probability if alternatives else 1.0,
-            legible=float(np.mean([cut.legible for cut in cuts])),
+            legible=legible,
             region=region,
             line=back_to_frame(line, cuts[0].matrix),
             as_read=_word(decoded.seen),
@@ -244,73 +233,6 @@ def _about(quad: Quad, by: tuple[float, float]) -> Quad:
 
 def _word(text: Classes) -> str:
     return "".join(ALPHABET[label - 1] for label in text)
-
-
-def rectify(
-    frame: NDArray[np.uint8],
-    quad: Quad,
-    across: float,
-    up: float,
-    size_in_px: tuple[int, int] = PICTURE_PX,
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Cut out a plate as a network sees it, in training too: straightened, with a margin on each side.
-
-    Large plates are reduced by averaging first, so that no stroke is skipped.
-
-    Args:
-        frame: (H, W, 3) uint8, BGR.
-        quad: (4, 2) px of the frame's edges (0 is the left edge of the first pixel, not its middle),
-            clockwise from the plate's top left; may reach over the frame's edge; edge pixels are then
-            repeated.
-        across: margin on the left and on the right, a share of the plate's width.
-        up: margin above and below, a share of its height.
-        size_in_px: width and height of the picture.
-
-    Returns: (h, w, 3) uint8, BGR; and the (3, 3) matrix from the frame to it, px of edges.
-    """
-    wide = _drawn_out(quad, across, up)
-    width, height = size_in_px
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    x0, y0, x1, y1 = _window(frame, wide, width)
-    reduced_by = size_px(quad)[0] / width
-    scale = 1 / reduced_by if reduced_by > REDUCED_OVER else 1.0
-    part = frame[y0:y1, x0:x1]
-    if scale < 1:
-        size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-    scales = np.array([part.shape[1] / (x1 - x0), part.shape[0] / (y1 - y0)])
-    here = ((wide - (x0, y0)) * scales).astype(np.float32)
-    # cv2 counts from the middle of the first pixel.
-    warp = cv2.getPerspectiveTransform(here - np.float32(0.5), target - np.float32(0.5))
-    picture = cv2.warpPerspective(
-        part, warp, size_in_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    matrix = cv2.getPerspectiveTransform(wide, target)
-    return np.asarray(picture, np.uint8), np.asarray(matrix, np.float64)
-
-
-def _drawn_out(quad: Quad, across: float, up: float) -> Quad:
-    """Extend the four sides of a quadrilateral at both ends by shares of their own lengths."""
-    top, bottom = quad[1] - quad[0], quad[2] - quad[3]
-    left, right = quad[3] - quad[0], quad[2] - quad[1]
-    return np.array(
-        [
-            quad[0] - across * top - up * left,
-            quad[1] + across * top - up * right,
-            quad[2] + across * bottom + up * right,
-            quad[3] - across * bottom + up * left,
-        ],
-        np.float32,
-    )
-
-
-def _window(frame: NDArray[np.uint8], wide: Quad, width_px: int) -> tuple[int, int, int, int]:
-    """Return the part of the frame that the picture needs, at least one pixel: x0, y0, x1, y1."""
-    frame_px = np.array(frame.shape[1::-1])
-    spare = 2 + 4 * size_px(wide)[0] / width_px
-    x0, y0 = (int(at) for at in np.clip(wide.min(axis=0) - spare, 0, frame_px - 1))
-    far = np.clip(np.ceil(wide.max(axis=0) + spare), (x0 + 1, y0 + 1), frame_px)
-    return x0, y0, int(far[0]), int(far[1])
 
 
 def _inner(across: float, up: float) -> Quad:

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from services.recognition.engine.cuts import rectify
 from services.recognition.engine.geometry import Quad, size_px
 from services.recognition.engine.network import Network, fact
-from services.recognition.engine.reader import rectify
 from services.recognition.models import (
     NAMES_HEIGHT_PX,
     NAMES_MARGIN_ACROSS,

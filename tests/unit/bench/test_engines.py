@@ -35,9 +35,15 @@ def test_the_bench_builds_the_engine_that_the_settings_choose(asked):
     assert asked[0] == (Settings(recognition_model="ppocrv6-tiny"), ("us",))
 
 
-def test_a_second_opinion_can_be_turned_off(asked):
+@pytest.mark.parametrize(("set_to", "on"), [("0", engines.OPINION_BELOW), ("0.3", 0.3)])
+def test_a_second_opinion_can_be_turned_on_and_off(set_to, on, asked, monkeypatch):
+    monkeypatch.setenv("RECOGNITION_SECOND_OPINION_BELOW", set_to)
     make_engine("plateward", second_opinion="off")
-    assert asked[0][0].recognition_second_opinion_below == 0
+    with pytest.raises(NoSuchEngine):
+        make_engine("plateward", second_opinion="on")
+    make_engine("plateward", second_opinion="as set")
+    below = [settings.recognition_second_opinion_below for settings, _ in asked]
+    assert below == [0, on, float(set_to)]
 
 
 def test_an_engine_without_a_second_opinion_cannot_be_measured_with_one(asked):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from services.recognition.engine.corner_refiner import CornerRefiner
+from services.recognition.engine.cuts import CutReader
 from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.odds import log_odds
 from services.recognition.engine.own_weights import find_own
 from services.recognition.engine.plate_search import (
     LARGE_PX,
@@ -16,7 +18,6 @@ from services.recognition.engine.plateward import (
     OwnEngine,
     could_be_a_plate,
     load_own,
-    log_odds,
 )
 from services.recognition.engine.plausibility import Glyph, TextLine
 from services.recognition.engine.protocol import Alternative, Character
@@ -81,7 +82,7 @@ def engine_of(
     return OwnEngine(
         PlateDetector(detector, longest_px=640, again_px=again_px, minimum=0.5),
         CornerRefiner(closer or detecting()),
-        PlateReader(reading(*texts), states, regions=regions),
+        PlateReader(CutReader(reading(*texts)), states, regions=regions),
         regions=regions,
         digest="ab" * 32,
         legible_minimum=legible_minimum,
@@ -232,10 +233,10 @@ def test_in_a_second_search_the_series_of_the_plates_own_state_counts(state, cou
 @pytest.mark.parametrize(
     ("score", "legible", "count"),
     [
-        (0.62, 0.9995, 0),
-        (0.62, 0.9997, 1),
-        (0.9, 0.9988, 0),
-        (0.9, 0.9992, 1),
+        (0.62, 0.9997, 0),
+        (0.62, 0.9998, 1),
+        (0.9, 0.9993, 0),
+        (0.9, 0.9995, 1),
         (0.99, 0.9984, 0),
         (0.99, 0.9986, 1),
     ],
@@ -286,7 +287,7 @@ def test_a_text_with_less_than_one_chance_in_two_hundred_is_no_reading(doubted, 
 
 def test_the_engine_reports_the_versions_of_its_networks_and_rules():
     engine = an_engine([], [{"plate": ""}])
-    assert (engine.name, engine.digest) == ("plateward-7/4", "ab" * 32)
+    assert (engine.name, engine.digest) == ("plateward-7/5", "ab" * 32)
 
 
 def test_only_an_unsure_reading_is_sent_to_the_second_reader():
@@ -380,12 +381,15 @@ def test_weights_that_are_not_there_are_named(tmp_path):
     with pytest.raises(NoSuchModel, match=r"needs reader\.onnx"):
         find_own(tmp_path)
     (tmp_path / "reader.onnx").write_bytes(b"r")
+    with pytest.raises(NoSuchModel, match=r"needs second_reader\.onnx"):
+        find_own(tmp_path)
+    (tmp_path / "second_reader.onnx").write_bytes(b"t")
     with pytest.raises(NoSuchModel, match=r"needs states\.onnx"):
         find_own(tmp_path)
     (tmp_path / "states.onnx").write_bytes(b"s")
     first = find_own(tmp_path).digest
     assert len(first) == 64
-    for name in ("detector", "reader", "states"):
+    for name in ("detector", "reader", "second_reader", "states"):
         kept = (tmp_path / f"{name}.onnx").read_bytes()
         (tmp_path / f"{name}.onnx").write_bytes(b"other")
         assert find_own(tmp_path).digest != first
@@ -491,8 +495,8 @@ def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
         opinion_model="ppocrv6-small",
         opinion_below=0.0,
     )
-    assert (len(engine._reader.versions) == 2) is named
-    assert engine.name.endswith("/4" if packs == ("us",) else "/4-europe")
+    assert (len(engine._reader.versions) == 3) is named
+    assert engine.name.endswith("/5" if packs == ("us",) else "/5-europe")
 
 
 def test_the_digest_covers_the_weights_of_the_second_opinion():

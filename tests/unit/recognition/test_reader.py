@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.engine.reader import PICTURE_PX, PlateReader, rectify
+from services.recognition.engine.cuts import PICTURE_PX, CutReader, rectify
+from services.recognition.engine.reader import PlateReader
 from services.recognition.engine.weights import NoSuchModel
 from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
 from shared.core.region_packs import pack_of, regions_of
@@ -18,7 +19,7 @@ def a_frame():
 
 
 def read(network, count=1, **options):
-    reader = PlateReader(network, **{"regions": US, **options})
+    reader = PlateReader(CutReader(network), **{"regions": US, **options})
     return reader.read([(a_frame(), QUAD)] * count)
 
 
@@ -39,7 +40,7 @@ def test_a_network_without_metadata_does_not_load(name):
     network = reading({"plate": "7A"})
     del network.about[name]
     with pytest.raises(NoSuchModel, match=f"has no {name}"):
-        PlateReader(network, regions=US)
+        PlateReader(CutReader(network), regions=US)
 
 
 def test_many_plates_are_read_in_order_and_in_batches():
@@ -88,8 +89,11 @@ def test_a_state_is_read_once_for_a_reexamined_plate_and_affects_its_text():
 
 
 def test_a_reader_reports_the_versions_of_all_its_networks():
-    assert PlateReader(reading({"plate": "7A"}), regions=US).versions == ("7",)
-    assert PlateReader(reading({"plate": "7A"}), NamedStates(), regions=US).versions == ("7", "9")
+    assert PlateReader(CutReader(reading({"plate": "7A"})), regions=US).versions == ("7",)
+    assert PlateReader(CutReader(reading({"plate": "7A"})), NamedStates(), regions=US).versions == (
+        "7",
+        "9",
+    )
 
 
 def test_an_empty_plate_has_no_text():
@@ -102,12 +106,12 @@ def test_an_empty_plate_has_no_text():
     ("minimum", "legible", "plate"),
     [
         (0.5, 0.6, "7ABC123"),
-        (0.9995, 0.99, ""),
-        (0.9995, 0.9986, "7ABC123"),  # two further readings of 1 bring the mean over the minimum
-        (0.9995, 0.9984, ""),
+        (0.3, 0.4, ""),
+        (0.9995, 0.9996, "7ABC123"),
+        (0.9995, 0.9994, ""),
     ],
 )
-def test_a_plate_that_cannot_reach_the_minimum_is_not_decoded(minimum, legible, plate):
+def test_a_plate_below_the_minimum_is_not_decoded(minimum, legible, plate):
     network = reading({"plate": "7ABC123", "legible": legible})
     [text] = read(network, legible_minimum=minimum)
     assert text.plate == plate
@@ -207,14 +211,64 @@ def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}], "legible": 0.9}
     again = {"plate": ["8", {"8": 0.9, "B": 0.1}], "legible": 0.6}
     network = reading(sure, doubtful, again, again)
-    reader = PlateReader(network, regions=US, recut_below=0.9)
+    reader = PlateReader(CutReader(network), regions=US, recut_below=0.9)
     first, second = reader.read([(a_frame(), QUAD)] * 2)
     assert [len(shown) for shown in network.shown] == [2, 2]
     assert (first.plate, second.plate) == ("7A", "88")
     assert second.probability == pytest.approx((0.4 + 0.9 + 0.9) / 3, abs=0.01)
     assert second.alternatives[1].plate == "8B"
-    assert second.legible == pytest.approx((0.9 + 0.6 + 0.6) / 3)
+    assert second.legible == pytest.approx(0.9)
     assert not np.array_equal(network.shown[1][0], network.shown[1][1])
+
+
+def test_only_a_doubtful_plate_is_read_by_the_second_reader_too():
+    sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
+    first = reading(sure, doubtful, doubtful, doubtful)
+    second = reading({"plate": ["8", {"8": 0.95, "B": 0.05}]})
+    reader = PlateReader(CutReader(first), second=CutReader(second), regions=US, recut_below=0.9)
+    clear, text = reader.read([(a_frame(), QUAD)] * 2)
+    assert (clear.plate, text.plate) == ("7A", "88")
+    assert text.probability == pytest.approx((3 * 0.4 + 2 * 0.95) / 5, abs=0.01)
+    assert [len(shown) for shown in second.shown] == [2]
+    assert np.array_equal(second.shown[0], first.shown[1])
+
+
+@pytest.mark.parametrize(
+    ("legible", "others", "expected", "asked"),
+    [
+        (0.9999999, 0.1, 0.9999999, 0),
+        (0.9999, 0.99, 0.999, 1),
+        (0.951, 0.9999, 0.9977, 1),
+        (0.949, 1.0, 0.949, 0),
+    ],
+    ids=["sure", "less sure", "hardly worth asking", "not worth asking"],
+)
+def test_the_second_reader_is_asked_whether_a_plate_is_legible_where_the_first_is_not_sure(
+    legible, others, expected, asked
+):
+    second = reading({"plate": "8X", "legible": others})
+    reader = PlateReader(
+        CutReader(reading({"plate": "7A", "legible": legible})),
+        second=CutReader(second),
+        regions=US,
+        recut_below=0.9,
+    )
+    [text] = reader.read([(a_frame(), QUAD)])
+    assert text.plate == "7A"
+    assert text.legible == pytest.approx(expected, abs=2e-4)
+    assert len(second.shown) == asked
+
+
+def test_a_plate_that_the_second_reader_takes_for_none_is_not_decoded():
+    reader = PlateReader(
+        CutReader(reading({"plate": "7A", "legible": 0.99})),
+        second=CutReader(reading({"plate": "7A", "legible": 0.3})),
+        regions=US,
+        legible_minimum=0.95,
+    )
+    [text] = reader.read([(a_frame(), QUAD)])
+    assert text.plate == ""
+    assert text.legible == pytest.approx(0.8669, abs=1e-4)
 
 
 def written_at(*places):
@@ -243,7 +297,7 @@ def written_at(*places):
 )
 def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places, all_of_it, plate):
     for keep, expected in ((True, all_of_it), (False, plate)):
-        reader = PlateReader(written_at(*places), regions=US, with_stacked=keep)
+        reader = PlateReader(CutReader(written_at(*places)), regions=US, with_stacked=keep)
         [text] = reader.read([(a_frame(), QUAD)])
         assert (text.plate, text.as_read) == (expected, all_of_it)
         assert (text.alternatives[0].plate, text.alternatives[0].probability) == (
@@ -256,7 +310,7 @@ def test_small_stacked_characters_are_part_of_the_plate_only_where_wanted(places
 def test_only_shapes_of_plates_with_small_pairs_have_them_left_out():
     places = [("D", 3, 0), ("P", 4, 1), ("8", 12, 1), ("5", 20, 1), ("F", 28, 1)]
     europe = regions_of(("europe",))
-    [text] = PlateReader(written_at(*places), regions=europe, with_stacked=False).read(
+    [text] = PlateReader(CutReader(written_at(*places)), regions=europe, with_stacked=False).read(
         [(a_frame(), QUAD)]
     )
     assert text.plate == text.as_read == "DP85F"
@@ -274,7 +328,9 @@ def test_a_plate_without_small_characters_sums_the_readings_that_give_it():
 
     about = {"margin_across": "0.06", "margin_up": "0.1", "temperature": "1"}
     network = FunctionNetwork(answer, **about)
-    [text] = PlateReader(network, regions=US, with_stacked=False).read([(a_frame(), QUAD)])
+    [text] = PlateReader(CutReader(network), regions=US, with_stacked=False).read(
+        [(a_frame(), QUAD)]
+    )
     assert text.plate == "85F"
     rarer = pack_of("us").mixed_rarer
     assert text.probability == pytest.approx(0.9 / (0.9 + 0.09 / rarer) * 0.99**3, abs=0.02)
@@ -313,7 +369,7 @@ def test_alternatives_of_a_place_weigh_the_series_that_are_issued():
 )
 def test_the_line_is_where_plates_of_the_nearest_shape_have_it(pack, quad, shares):
     quad = np.array(quad, np.float32)
-    reader = PlateReader(reading({"plate": "77ABC123"}), regions=regions_of((pack,)))
+    reader = PlateReader(CutReader(reading({"plate": "77ABC123"})), regions=regions_of((pack,)))
     [text] = reader.read([(a_frame(), quad)])
     top, high = quad[0, 1], quad[3, 1] - quad[0, 1]
     assert (text.line[[0, 3], 1] - top) / high == pytest.approx(shares, abs=0.01)
