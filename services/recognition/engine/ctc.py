@@ -85,7 +85,7 @@ class _Edit(NamedTuple):
 
 
 _Known = dict[Classes, tuple[tuple[Place, ...], float]]
-_Searched = tuple[_Known, dict[Classes, list[_Edit]]]
+Searched = tuple[_Known, dict[Classes, list[_Edit]]]
 """Texts with their places and probabilities, and the edits of the most probable ones."""
 
 
@@ -161,12 +161,11 @@ def decode(
     most: int = 2,
     prior: Prior | None = None,
     reduced: Reduced = labels,
+    found: Searched | None = None,
 ) -> Decoded:
     """Return the most probable text and the next most probable ones.
 
-    The search starts from the best path and tries edits of the most probable texts so far, until the ranking
-    stops changing. An edit substitutes, drops or inserts one character. With several cuts of the same plate,
-    a text's probability is the mean over the cuts.
+    With several cuts of the same plate, a text's probability is the mean over the cuts.
 
     Args:
         cuts: one or more of (T, C), T at least 1.
@@ -175,8 +174,9 @@ def decode(
             make probable, and adds none.
         reduced: texts that it reduces to the same one are one text, as probable as all of them together; the
             places are those of the most probable among them.
+        found: what `searched` found in the first cut, if that is known.
     """
-    known, edits = _searched(cuts[0])
+    known, edits = searched(cuts[0]) if found is None else found
     if len(cuts) > 1:
         known, edits = _together(cuts, [(known, edits), *map(_read_off, cuts[1:])])
     seen = max(known, key=lambda one: known[one][1])
@@ -229,11 +229,11 @@ def _weighed(known: _Known, whole: Mapping[Classes, Classes], prior: Prior) -> _
     return {text: (places, weights[text] / total) for text, (places, _) in known.items()}
 
 
-def _together(cuts: Sequence[Steps], searched: Sequence[_Searched]) -> _Searched:
+def _together(cuts: Sequence[Steps], found_in: Sequence[Searched]) -> Searched:
     """Merge the texts of several cuts; each gets the mean of its probabilities in all of them."""
     found: dict[Classes, tuple[Place, ...]] = {}
     edits: dict[Classes, list[_Edit]] = {}
-    for known, edited in searched:
+    for known, edited in found_in:
         best = max(known, key=lambda one: known[one][1])
         for text, (places, odds) in known.items():
             if odds > NEGLIGIBLE or text == best:
@@ -257,8 +257,12 @@ def _shared(certainty: NDArray[np.float64], whole: float) -> tuple[float, ...]:
     return tuple(float(one) for one in certainty * min(1.0, excess) ** (1 / len(certainty)))
 
 
-def _searched(steps: Steps) -> _Searched:
-    """Search one cut: texts with their places and probabilities, and the edits of the most probable ones."""
+def searched(steps: Steps) -> Searched:
+    """Search one cut: texts with their places and probabilities, and the edits of the most probable ones.
+
+    The search starts from the best path and tries edits of the most probable texts so far, until the ranking
+    stops changing. An edit substitutes, drops or inserts one character.
+    """
     first = best_path(steps)
     text = labels(first)
     edits = {text: list(_edits(steps, first))}
@@ -287,7 +291,7 @@ def _rated(steps: Steps, texts: Mapping[Classes, tuple[Place, ...]]) -> _Known:
     return {text: (places, float(odds)) for (text, places), odds in found}
 
 
-def _read_off(steps: Steps) -> _Searched:
+def _read_off(steps: Steps) -> Searched:
     """Return only the best path of a further cut, to add to the texts that the first cut found."""
     places = best_path(steps)
     return {labels(places): (places, 1.0)}, {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,6 +19,15 @@ REDUCED_OVER: Final = 1.6
 """If a plate is wider than the picture by more than this factor, its frame is reduced first."""
 BATCH: Final = 16
 """Plates per run of the network; more cost memory and gain nothing."""
+
+
+class Cut(NamedTuple):
+    """A plate as a network sees it; see `rectify`."""
+
+    picture: NDArray[np.uint8]
+    """(h, w, 3) uint8, BGR."""
+    matrix: NDArray[np.float64]
+    """(3, 3), from the frame to the picture, px of edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +60,16 @@ class CutReader:
         self.version = fact(network, "version")
         self._temperature = float(fact(network, "temperature"))
 
-    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[CutReading]:
-        """Read plates: frames, (H, W, 3) uint8 BGR, each with the corners of a cut in it, px."""
+    def read(self, cuts: Sequence[Cut]) -> list[CutReading]:
+        """Read cuts that have this network's margins."""
         readings: list[CutReading] = []
-        for start in range(0, len(plates), BATCH):
-            part = plates[start : start + BATCH]
-            cuts = [rectify(frame, quad, *self.margins) for frame, quad in part]
-            outputs = self._network.run(np.stack([picture for picture, _ in cuts]))
+        for start in range(0, len(cuts), BATCH):
+            part = cuts[start : start + BATCH]
+            outputs = self._network.run(np.stack([cut.picture for cut in part]))
             readings += [
-                CutReading(tempered(characters, self._temperature), float(legible), matrix)
-                for characters, legible, (_, matrix) in zip(
-                    outputs["characters"], outputs["plate"], cuts, strict=True
+                CutReading(tempered(characters, self._temperature), float(legible), cut.matrix)
+                for characters, legible, cut in zip(
+                    outputs["characters"], outputs["plate"], part, strict=True
                 )
             ]
         return readings
@@ -73,7 +81,7 @@ def rectify(
     across: float,
     up: float,
     size_in_px: tuple[int, int] = PICTURE_PX,
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+) -> Cut:
     """Cut out a plate as a network sees it, in training too: straightened, with a margin on each side.
 
     Large plates are reduced by averaging first, so that no stroke is skipped.
@@ -86,8 +94,6 @@ def rectify(
         across: margin on the left and on the right, a share of the plate's width.
         up: margin above and below, a share of its height.
         size_in_px: width and height of the picture.
-
-    Returns: (h, w, 3) uint8, BGR; and the (3, 3) matrix from the frame to it, px of edges.
     """
     wide = _drawn_out(quad, across, up)
     width, height = size_in_px
@@ -107,7 +113,7 @@ def rectify(
         part, warp, size_in_px, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     matrix = cv2.getPerspectiveTransform(wide, target)
-    return np.asarray(picture, np.uint8), np.asarray(matrix, np.float64)
+    return Cut(np.asarray(picture, np.uint8), np.asarray(matrix, np.float64))
 
 
 def _drawn_out(quad: Quad, across: float, up: float) -> Quad:

@@ -13,6 +13,11 @@ def log_odds(probability: float) -> float:
     return math.log(doubted / (1 - doubted))
 
 
+def probability(odds: float) -> float:
+    """Return the probability that has these log odds."""
+    return 1 / (1 + math.exp(-odds))
+
+
 def of_both(one: float, other: float) -> float:
     """Return the probability that has the mean of the log odds of two."""
-    return 1 / (1 + math.exp(-(log_odds(one) + log_odds(other)) / 2))
+    return probability((log_odds(one) + log_odds(other)) / 2)

@@ -15,7 +15,7 @@ from services.recognition.engine.cuts import CutReader
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
-from services.recognition.engine.odds import log_odds
+from services.recognition.engine.odds import log_odds, probability
 from services.recognition.engine.own_weights import OWN, OwnWeights, digest_of, find_own
 from services.recognition.engine.plate_search import Frames, PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
@@ -137,18 +137,20 @@ class OwnEngine:
     def _legible(self, frames: Frames, search: Search) -> list[_Read]:
         """Return the legible plates of frames, by their numbers, that a search finds, each once."""
         found = search(frames)
-        texts = self._reader.read([(frames[i], detection.quad) for i, detection in found])
+        texts = self._reader.read(
+            [(frames[i], detection.quad) for i, detection in found],
+            [self._legible_from(detection) for _, detection in found],
+        )
         return _each_once(
             _Read(i, detection, text)
             for (i, detection), text in zip(found, texts, strict=True)
-            if self._is_plate(detection, text)
+            if could_be_a_plate(text.plate, self._regions)
         )
 
-    def _is_plate(self, detection: Detection, text: Text) -> bool:
-        """Whether detector and readers take it for a plate, and together are sure of it."""
-        if text.legible < self._legible_minimum or not could_be_a_plate(text.plate, self._regions):
-            return False
-        return log_odds(text.legible) + log_odds(detection.score) / 2 >= SURE_TOGETHER
+    def _legible_from(self, detection: Detection) -> float:
+        """Return the probability of a legible plate from which detector and readers together are sure of it."""
+        needed = probability(SURE_TOGETHER - log_odds(detection.score) / 2)
+        return max(self._legible_minimum, needed)
 
     def _reading(
         self, frame: NDArray[np.uint8], detection: Detection, text: Text
@@ -245,7 +247,6 @@ def load_own(
             _states(weights, regions, region_minimum),
             second=CutReader(OnnxNetwork(weights.second_reader)),
             regions=regions,
-            legible_minimum=legible_minimum,
             recut_below=recut_below,
             with_stacked=with_stacked,
         ),

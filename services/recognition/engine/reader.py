@@ -1,17 +1,16 @@
 """Reads a plate whose corners are known, with probabilities."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.engine.ctc import Classes, Decoded, Place, decode
-from services.recognition.engine.cuts import PICTURE_PX, CutReader, CutReading
+from services.recognition.engine.ctc import Classes, Decoded, Place, Searched, decode, searched
+from services.recognition.engine.cuts import PICTURE_PX, Cut, CutReader, CutReading, rectify
 from services.recognition.engine.geometry import Quad, back_to_frame, size_px
 from services.recognition.engine.odds import log_odds, of_both
 from services.recognition.engine.protocol import Alternative, Character, Characters, considered
@@ -25,9 +24,9 @@ WORTH_ASKING: Final = 0.95
 """The first reader's probability of a legible plate from which the second one is asked."""
 SURE_ALONE: Final = 13.0
 """Log odds of a legible plate from which the first reader's word is enough: one chance in 440,000 that it is none."""
-CUTS: Final = ((1.03, 1.06), (0.97, 0.94))
-"""Further cuts of a plate, with its corners scaled by these shares across and down. A detector's error is of
-this size, so a reading found in all cuts does not depend on it."""
+SCALES: Final = ((1.03, 1.06), (0.97, 0.94))
+"""Further cuts of a plate, a wider and a narrower one: its corners are scaled by these shares across and down. A
+detector's error is of this size, so a reading found in all cuts does not depend on it."""
 HALF_A_CHARACTER: Final = 0.055
 """Share of a plate's width from a character's middle to its edge."""
 
@@ -72,7 +71,6 @@ class PlateReader:
         *,
         second: CutReader | None = None,
         regions: Regions,
-        legible_minimum: float = LEGIBLE,
         recut_below: float = 0.0,
         with_stacked: bool = True,
     ) -> None:
@@ -80,13 +78,12 @@ class PlateReader:
 
         Args:
             first: reads every plate.
-            second: is asked whether a plate is legible where the first is not sure, and reads doubtful plates in
-                further cuts, too; None for the first reader alone.
+            second: is asked whether a plate is legible where the first is not sure, and reads doubtful plates too; it
+                has the first one's margins. None for the first reader alone.
             states: names the state of each legible plate, which also is evidence for its serial; None for no
                 state.
             regions: the chosen region packs: their series are evidence for a serial, their shapes of plates
                 say where its line is.
-            legible_minimum: a plate with a lower probability of being legible is not decoded.
             recut_below: legible plates with a character less probable than this are read in further cuts, a
                 little wider and a little narrower.
             with_stacked: whether a pair of small characters, one above the other, is part of the plate, or only
@@ -95,7 +92,6 @@ class PlateReader:
         self._first, self._second = first, second
         self._states = states
         self._issued = regions
-        self._legible_minimum = max(LEGIBLE, legible_minimum)
         self._recut_below = recut_below
         self._with_stacked = with_stacked
 
@@ -103,70 +99,91 @@ class PlateReader:
     def versions(self) -> tuple[str, ...]:
         """The versions of the networks that read, and that of the network that names states."""
         named = () if self._states is None else (self._states.version,)
-        return *(reader.version for reader in self._readers), *named
+        second = () if self._second is None else (self._second.version,)
+        return self._first.version, *second, *named
 
-    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Text]:
+    def read(
+        self,
+        plates: Sequence[tuple[NDArray[np.uint8], Quad]],
+        legible_from: Sequence[float] | None = None,
+    ) -> list[Text]:
         """Read plates.
 
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
+            legible_from: each plate's probability of being legible from which it is decoded; never below `LEGIBLE`.
         """
-        seen = self._first.read(plates)
-        legible = self._legible(plates, seen)
-        regions = self._regions(plates, legible)
-        shapes = [self._shape(quad) for _, quad in plates]
-
-        def text(i: int, *further: CutReading) -> Text:
-            return self._text([seen[i], *further], legible[i], regions[i], shapes[i])
-
-        texts = [text(i) for i in range(len(plates))]
-        doubted = [
-            i
-            for i, one in enumerate(texts)
-            if one.characters and one.confidence < self._recut_below
+        cuts = [self._cut(*plate) for plate in plates]
+        seen = self._first.read(cuts)
+        others = self._seen_by_second(cuts, seen)
+        legible = [
+            of_both(cut.legible, others[i].legible) if i in others else cut.legible
+            for i, cut in enumerate(seen)
         ]
-        doubtful = [plates[i] for i in doubted]
-        again = [self._again(doubtful, reader) for reader in self._readers]
-        for i, *further in zip(doubted, *again, strict=True):
-            texts[i] = text(i, *chain(*further))
+        least = [LEGIBLE] * len(plates) if legible_from is None else legible_from
+        worth = [i for i, one in enumerate(legible) if one >= max(LEGIBLE, least[i])]
+        regions = self._regions(plates, worth)
+        found = {i: searched(seen[i].steps) for i in worth}
+
+        def text(i: int, further: Sequence[CutReading] = ()) -> Text:
+            shape = self._shape(plates[i][1])
+            return self._text([seen[i], *further], found[i], legible[i], regions.get(i), shape)
+
+        texts = [self._illegible(*one) for one in zip(seen, legible, strict=True)]
+        for i in worth:
+            texts[i] = text(i)
+        doubted = [i for i in worth if texts[i].confidence < self._recut_below]
+        for i, further in zip(doubted, self._again(plates, cuts, doubted, others), strict=True):
+            texts[i] = text(i, further)
         return texts
 
-    @property
-    def _readers(self) -> tuple[CutReader, ...]:
-        return (self._first,) if self._second is None else (self._first, self._second)
+    def _cut(self, frame: NDArray[np.uint8], quad: Quad) -> Cut:
+        return rectify(frame, quad, *self._first.margins)
+
+    def _seen_by_second(
+        self, cuts: Sequence[Cut], seen: Sequence[CutReading]
+    ) -> dict[int, CutReading]:
+        """Have the second reader read the cuts of which the first is not sure that they are legible; by number."""
+        if self._second is None:
+            return {}
+        asked = [
+            i
+            for i, cut in enumerate(seen)
+            if cut.legible >= WORTH_ASKING and log_odds(cut.legible) < SURE_ALONE
+        ]
+        return dict(zip(asked, self._second.read([cuts[i] for i in asked]), strict=True))
 
     def _again(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], reader: CutReader
-    ) -> list[list[CutReading]]:
-        """Read each plate in the further cuts."""
-        seen = reader.read([(frame, _about(quad, by)) for frame, quad in plates for by in CUTS])
-        return [seen[at : at + len(CUTS)] for at in range(0, len(seen), len(CUTS))]
+        self,
+        plates: Sequence[tuple[NDArray[np.uint8], Quad]],
+        cuts: Sequence[Cut],
+        doubted: Sequence[int],
+        others: Mapping[int, CutReading],
+    ) -> Iterator[tuple[CutReading, ...]]:
+        """Read doubtful plates again: the first reader in wider and narrower cuts, the second as found and narrower.
 
-    def _legible(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], seen: Sequence[CutReading]
-    ) -> list[float]:
-        """Return each plate's probability of being legible: both readers' where the first is not sure."""
-        found = [cut.legible for cut in seen]
-        if self._second is None:
-            return found
-        asked = [
-            i for i, one in enumerate(found) if one >= WORTH_ASKING and log_odds(one) < SURE_ALONE
+        `others` has what the second reader has read already.
+        """
+        n = len(doubted)
+        scaled = [
+            self._cut(plates[i][0], _about(plates[i][1], by)) for by in SCALES for i in doubted
         ]
-        for i, cut in zip(asked, self._second.read([plates[i] for i in asked]), strict=True):
-            found[i] = of_both(found[i], cut.legible)
-        return found
+        first = self._first.read(scaled)
+        further = [first[:n], first[n:]]
+        if self._second is not None:
+            missing = [i for i in doubted if i not in others]
+            read = self._second.read([*(cuts[i] for i in missing), *scaled[n:]])
+            as_found = {**others, **dict(zip(missing, read, strict=False))}
+            further += [[as_found[i] for i in doubted], read[len(missing) :]]
+        return zip(*further, strict=True)
 
     def _regions(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], legible: Sequence[float]
-    ) -> list[str | None]:
-        """Return the state of each plate that is legible enough to read, else None."""
-        found: list[str | None] = [None] * len(plates)
+        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], worth: Sequence[int]
+    ) -> dict[int, str | None]:
+        """Return the states of the plates with these numbers."""
         if self._states is None:
-            return found
-        worth = [i for i, one in enumerate(legible) if one >= self._legible_minimum]
-        for i, region in zip(worth, self._states.read([plates[i] for i in worth]), strict=True):
-            found[i] = region
-        return found
+            return {}
+        return dict(zip(worth, self._states.read([plates[i] for i in worth]), strict=True))
 
     def _shape(self, quad: Quad) -> PlateShape:
         """Return the shape of plates whose sides are nearest to those of the corners."""
@@ -177,12 +194,18 @@ class PlateReader:
             key=lambda shape: abs(math.log(shape.width_mm / shape.height_mm / aspect)),
         )
 
+    def _illegible(self, cut: CutReading, legible: float) -> Text:
+        whole = back_to_frame(_inner(*self._first.margins), cut.matrix)
+        return Text((), (), 1.0, legible, None, whole, "")
+
     def _text(
-        self, cuts: Sequence[CutReading], legible: float, region: str | None, shape: PlateShape
+        self,
+        cuts: Sequence[CutReading],
+        found: Searched,
+        legible: float,
+        region: str | None,
+        shape: PlateShape,
     ) -> Text:
-        if legible < self._legible_minimum:
-            whole = back_to_frame(_inner(*self._first.margins), cuts[0].matrix)
-            return Text((), (), 1.0, legible, None, whole, "")
         steps = len(cuts[0].steps)
         views = [cut.steps for cut in cuts]
         leaves_out = shape.small_pairs and not self._with_stacked
@@ -191,6 +214,7 @@ class PlateReader:
             views,
             prior=lambda text: self._issued.issued_oftener(_word(text), region),
             reduced=partial(without, small=small),
+            found=found,
         )
         absent = small(decoded.places)
         read = [

@@ -113,7 +113,7 @@ def test_an_empty_plate_has_no_text():
 )
 def test_a_plate_below_the_minimum_is_not_decoded(minimum, legible, plate):
     network = reading({"plate": "7ABC123", "legible": legible})
-    [text] = read(network, legible_minimum=minimum)
+    [text] = PlateReader(CutReader(network), regions=US).read([(a_frame(), QUAD)], [minimum])
     assert text.plate == plate
     assert text.legible == pytest.approx(legible)
 
@@ -221,16 +221,19 @@ def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     assert not np.array_equal(network.shown[1][0], network.shown[1][1])
 
 
-def test_only_a_doubtful_plate_is_read_by_the_second_reader_too():
-    sure, doubtful = {"plate": "7A"}, {"plate": ["8", {"B": 0.6, "8": 0.4}]}
-    first = reading(sure, doubtful, doubtful, doubtful)
+@pytest.mark.parametrize(("legible", "asked_before"), [(1.0, False), (0.99, True)])
+def test_the_second_reader_reads_a_doubtful_plate_as_found_and_narrower(legible, asked_before):
+    doubtful = {"plate": ["8", {"B": 0.6, "8": 0.4}], "legible": legible}
+    first = reading({"plate": "7A"}, doubtful, doubtful, doubtful)
     second = reading({"plate": ["8", {"8": 0.95, "B": 0.05}]})
     reader = PlateReader(CutReader(first), second=CutReader(second), regions=US, recut_below=0.9)
-    clear, text = reader.read([(a_frame(), QUAD)] * 2)
+    clear, text = reader.read([(a_frame(), QUAD), (a_frame(), QUAD + 8)])
     assert (clear.plate, text.plate) == ("7A", "88")
     assert text.probability == pytest.approx((3 * 0.4 + 2 * 0.95) / 5, abs=0.01)
-    assert [len(shown) for shown in second.shown] == [2]
-    assert np.array_equal(second.shown[0], first.shown[1])
+    assert [len(shown) for shown in second.shown] == ([1, 1] if asked_before else [2])
+    as_found, narrower = np.concatenate(second.shown)
+    assert np.array_equal(as_found, first.shown[0][1])
+    assert np.array_equal(narrower, first.shown[1][1])
 
 
 @pytest.mark.parametrize(
@@ -264,9 +267,8 @@ def test_a_plate_that_the_second_reader_takes_for_none_is_not_decoded():
         CutReader(reading({"plate": "7A", "legible": 0.99})),
         second=CutReader(reading({"plate": "7A", "legible": 0.3})),
         regions=US,
-        legible_minimum=0.95,
     )
-    [text] = reader.read([(a_frame(), QUAD)])
+    [text] = reader.read([(a_frame(), QUAD)], [0.95])
     assert text.plate == ""
     assert text.legible == pytest.approx(0.8669, abs=1e-4)
 
