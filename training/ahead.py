@@ -38,7 +38,7 @@ class Ahead:
         return self._pool.submit(_rendered, key, count).result
 
     def close(self) -> None:
-        """End the processes; what nobody has waited for is lost."""
+        """End the processes; what has not been waited for is lost."""
         self._pool.shutdown(cancel_futures=True)
 
 

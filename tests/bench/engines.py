@@ -16,7 +16,7 @@ from shared.core.region_packs import DEFAULT as DEFAULT_PACKS
 
 Opinion = Literal["on", "off", "as set"]
 OPINION_BELOW: Final = 0.6
-"""Where settings ask nobody, a second opinion is given on plates with a character less probable than this."""
+"""Where the settings ask for no second opinion, one is given on plates with a character less probable than this."""
 DEFAULT: Final[str] = Settings.model_fields["recognition_model"].default
 
 
