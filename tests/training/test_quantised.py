@@ -18,6 +18,7 @@ from training.samples import REGIONS
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "services" / "recognition" / "models"
+READERS = ("reader", "second_reader")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -79,11 +80,19 @@ def test_weights_have_seven_bits_so_that_no_processor_saturates(files):
     assert max(map(largest, kernels(small))) == 64
 
 
-@pytest.mark.parametrize("name", ["reader", "detector"])
-def test_the_services_networks_are_those_whose_weights_are_kept(name, tmp_path):
-    last = ROOT / f"training/runs/2026-11-25-{name}/last"
-    if name == "reader":
-        export.export_reader(last, tmp_path / "exact.onnx", temperature=1.004, version="r1")
+@pytest.mark.parametrize(
+    ("name", "run"),
+    [
+        ("reader", "2026-11-25-reader"),
+        ("second_reader", "2026-12-01-reader-second"),
+        ("detector", "2026-11-25-detector"),
+    ],
+)
+def test_the_services_networks_are_those_whose_weights_are_kept(name, run, tmp_path):
+    last = ROOT / "training/runs" / run / "last"
+    if name != "detector":
+        temperature = float(OnnxNetwork(MODELS / f"{name}.onnx").about["temperature"])
+        export.export_reader(last, tmp_path / "exact.onnx", temperature=temperature, version="r1")
         pictures = export.typical_pictures(5)
     else:
         export.export_detector(last, tmp_path / "exact.onnx", version="d1")
@@ -96,8 +105,15 @@ def test_the_services_networks_are_those_whose_weights_are_kept(name, tmp_path):
         assert np.abs(found[output] - values).mean() < 0.05 * scale, output
 
 
-def test_the_services_reader_is_quantised():
-    assert max(map(largest, kernels(MODELS / "reader.onnx"))) == 64
+@pytest.mark.parametrize("name", READERS)
+def test_the_services_readers_are_quantised(name):
+    assert max(map(largest, kernels(MODELS / f"{name}.onnx"))) == 64
+
+
+def test_the_services_readers_have_the_same_margins():
+    first, second = (OnnxNetwork(MODELS / f"{name}.onnx").about for name in READERS)
+    for margin in ("margin_across", "margin_up"):
+        assert first[margin] == second[margin]
 
 
 @pytest.fixture
