@@ -53,6 +53,14 @@ def folder(nets, tmp_path_factory):
     export.export_reader(
         folder / "reader.pt", folder / "reader.onnx", temperature=1.25, version="r1"
     )
+    narrow = lived(
+        reader_net.ReaderNet(len(REGIONS), (8, 12, 16, 24, 32)),
+        batches(np.random.default_rng(4), (64, 160)),
+    )
+    torch.save(narrow.state_dict(), folder / "second.pt")
+    export.export_reader(
+        folder / "second.pt", folder / "second_reader.onnx", temperature=1.1, version="r2"
+    )
     export.export_detector(folder / "detector.pt", folder / "detector.onnx", version="d1")
     export.export_states(
         folder / "states.pt", folder / "states.onnx", temperature=0.8, version="s1"
@@ -116,9 +124,13 @@ def test_the_service_loads_and_runs_the_exported_files(folder):
     )
     states = StateReader(OnnxNetwork(weights.states), minimum=0.0)
     reader = PlateReader(
-        CutReader(OnnxNetwork(weights.reader)), states, regions=regions_of(("us",))
+        CutReader(OnnxNetwork(weights.reader)),
+        states,
+        second=CutReader(OnnxNetwork(weights.second_reader)),
+        regions=regions_of(("us",)),
+        recut_below=1.0,
     )
-    assert (detector.version, *reader.versions) == ("d1", "r1", "s1")
+    assert (detector.version, *reader.versions) == ("d1", "r1", "r2", "s1")
     frame = pictures(np.random.default_rng(1), 90, 150)
     [found] = detector.find([frame])
     assert isinstance(found, list)
