@@ -35,7 +35,7 @@ class Ahead:
 
     def begin(self, key: Key, count: int) -> Callable[[], Any]:
         """Begin to render so many pictures with a generator of this key; returns what waits for them."""
-        return self._pool.submit(_rendered, key, count).result
+        return self._pool.submit(_rendered_here, key, count).result
 
     def close(self) -> None:
         """End the processes; what has not been waited for is lost."""
@@ -56,6 +56,15 @@ def _end_with_parent() -> None:
         os._exit(0)
 
 
-def _rendered(key: Key, count: int) -> Any:
-    rng, [task] = np.random.default_rng(key), _tasks
-    return task.join([task.draw(rng, min(GROUP, count - at)) for at in range(0, count, GROUP)])
+def rendered(task: Task, key: Key, count: int, pause: Callable[[], None] = lambda: None) -> Any:
+    """Return so many pictures, rendered with a generator of this key; `pause` is called before each few."""
+    rng, groups = np.random.default_rng(key), []
+    for first in range(0, count, GROUP):
+        pause()
+        groups.append(task.draw(rng, min(GROUP, count - first)))
+    return task.join(groups)
+
+
+def _rendered_here(key: Key, count: int) -> Any:
+    [task] = _tasks
+    return rendered(task, key, count)

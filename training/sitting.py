@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from training import loop, pausing, reader_net, saved
 from training import run as runs
-from training.ahead import NICE, Ahead
+from training.ahead import NICE, Ahead, rendered
 from training.fresh import Fresh, Key, augmenting, held_out
 from training.pausing import Pause
 from training.rendering import NAMED, VALIDATION
@@ -147,16 +147,8 @@ class Sitting:
         """Begin to render the pictures of a group; returns what waits for them."""
         count = self._run.batch // self._run.reuse
         if self._ahead is None:
-            return partial(self._drawn, key, count)
+            return partial(rendered, self._task, key, count, self._pause)
         return self._ahead.begin(key, count)
-
-    def _drawn(self, key: Key, count: int) -> Any:
-        """Render pictures, with a pause before each few."""
-        rng, groups = np.random.default_rng(key), []
-        for first in range(0, count, GROUP):
-            self._pause()
-            groups.append(self._task.draw(rng, min(GROUP, count - first)))
-        return self._task.join(groups)
 
     def _learnt(self, group: Any) -> bool:
         """Learn from the pictures of the next step; False if the sitting ends before that is done."""
