@@ -25,6 +25,8 @@ NEGLIGIBLE: Final = 1e-5
 """Probability up to which a text of one cut is dropped, unless it is the best one."""
 NOTICED: Final = 1e-3
 """Probability at a step from which the search tries a class in a position or a gap."""
+QUIET: Final = 3e-4
+"""Probability of all characters together up to which a step is one of blanks."""
 TRIED: Final = 4
 """Classes tried in each position and in each gap, the most probable ones."""
 
@@ -121,7 +123,9 @@ def labels(places: Sequence[Place]) -> Classes:
 
 
 def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]:
-    """Return the exact probability of each text, summed over all its alignments to the steps.
+    """Return the probability of each text, summed over all its alignments to the steps.
+
+    Exact to within `QUIET`; see `_shortened`.
 
     Args:
         steps: (T, C), T at least 1.
@@ -129,6 +133,7 @@ def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]
 
     Returns: (len(texts),) float64; 0 for a text that does not fit into T steps.
     """
+    steps = _shortened(steps)
     lengths = np.array([len(text) for text in texts], np.intp)
     states = _with_blanks(texts)
     leaps = np.zeros(states.shape)
@@ -145,6 +150,19 @@ def probabilities(steps: Steps, texts: Sequence[Classes]) -> NDArray[np.float64]
     columns = np.arange(len(texts))
     ends_on_label = np.where(lengths > 0, forward[np.maximum(2 * lengths - 1, 0), columns], 0.0)
     return np.asarray(forward[2 * lengths, columns] + ends_on_label, np.float64)
+
+
+def _shortened(steps: Steps) -> Steps:
+    """Leave out steps among others at which a blank is all but certain; their share is on the first step.
+
+    More than half of a plate's steps are such.
+    """
+    quiet = steps[:, BLANK] > 1 - QUIET
+    inner = np.zeros(len(steps), np.bool_)
+    inner[1:-1] = quiet[:-2] & quiet[1:-1] & quiet[2:]
+    kept = steps[~inner]
+    kept[0] *= steps[inner, BLANK].prod()
+    return kept
 
 
 def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:
@@ -336,7 +354,7 @@ def _likely(steps: Steps) -> list[int]:
     """The classes that are probable enough at some of these steps to be tried."""
     if len(steps) == 0:
         return []
-    highest = steps.max(axis=0).tolist()
+    highest = steps.max(axis=0)
     highest[BLANK] = 0.0
-    noticed = [label for label, probability in enumerate(highest) if probability >= NOTICED]
+    noticed: list[int] = np.flatnonzero(highest >= NOTICED).tolist()
     return sorted(noticed, key=lambda label: -highest[label])[: TRIED + 1]

@@ -5,8 +5,10 @@ from itertools import groupby, pairwise, product
 import numpy as np
 import pytest
 
+from services.recognition.engine import ctc
 from services.recognition.engine.ctc import (
     BLANK,
+    QUIET,
     best_path,
     decode,
     labels,
@@ -39,6 +41,20 @@ def test_each_texts_probability_is_that_of_all_its_paths(seed):
     assert probabilities(steps, texts).sum() == pytest.approx(1)
     assert () in texts
     assert any(a == b for text in texts for a, b in pairwise(text))
+
+
+@pytest.mark.parametrize(("quiet", "skipped"), [(2.8e-4, 8), (3.2e-4, 0)])
+def test_steps_within_blanks_are_skipped_and_their_share_is_not(quiet, skipped, monkeypatch):
+    blanks = np.tile([1 - quiet, quiet, 0.0], (6, 1))
+    steps = np.concatenate([blanks, some_steps(7, length=3, classes=3), blanks])
+    shortened = ctc._shortened(steps)
+    assert len(steps) - len(shortened) == skipped
+    texts = [(), (2,), (2, 1), (1, 2), (1, 2, 1)]
+    found = probabilities(steps, texts)
+    monkeypatch.setattr(ctc, "_shortened", lambda steps: steps)
+    exact = probabilities(steps, texts)
+    assert found == pytest.approx(exact, abs=QUIET)
+    assert found[0] == pytest.approx(exact[0], rel=1e-9), "nothing but blanks"
 
 
 def test_a_text_that_does_not_fit_has_probability_zero():
