@@ -26,7 +26,7 @@ JOINS: Final = 0.5
 MOST_CELLS: Final = 400
 MOST_PLATES: Final = 24
 """The most plates in one frame. A street shows fewer, and a picture crafted to look like many costs no more."""
-MIN_SIZE_PX: Final = (16.0, 7.0)
+MIN_SIZE_PX: Final = (28.0, 7.0)
 """Width and height below which a serial cannot be legible."""
 ASPECT: Final = (0.8, 9.0)
 """Width over height. US plates have 2, motorcycles 1.6, European ones 4.7; a view from the side
@@ -40,7 +40,7 @@ class Detection:
     """A plate in a frame."""
 
     score: float
-    """Probability that it is a plate."""
+    """Probability that it is a plate; once looked at closer, by both."""
     quad: Quad
     """Its corners, px of the frame, clockwise from the plate's own top left."""
 
@@ -124,7 +124,7 @@ def _reduced(
     covered = by * small.shape[1], by * small.shape[0]
     ground = np.full((_multiple(size[1]), _multiple(size[0]), 3), GROUND, np.uint8)
     # By less than half now: averaging over fractions of px would take eight times as long, and finds no more plates.
-    ground[: size[1], : size[0]] = cv2.resize(small, size, interpolation=cv2.INTER_LINEAR)
+    cv2.resize(small, size, dst=ground[: size[1], : size[0]], interpolation=cv2.INTER_LINEAR)
     return ground, np.array([size[0] / covered[0], size[1] / covered[1]], np.float32)
 
 
