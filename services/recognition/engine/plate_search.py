@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from services.recognition.engine.corner_refiner import PLATE_PX, CornerRefiner
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import Quad, size_px
+from services.recognition.engine.odds import of_both
 from shared.core.region_packs import PlateShape
 
-SURE_AT_ONCE: Final = 0.6
-"""Score from which a plate found in the whole frame counts even if the closer look does not see it."""
+PROBABLE: Final = 0.5
+"""Probability of a plate, by the search and the closer look together, from which a place is read."""
 LARGE_PX: Final = 1.5 * PLATE_PX
 """Width from which a plate is so much larger in the frame than in the closer look that a second search may place its
 corners better."""
@@ -26,8 +27,8 @@ NARROWED: Final = 0.5
 """Share of their width to which frames are narrowed for long plates, so that one looks like a plate that the detector
 learnt from."""
 NARROWED_MINIMUM: Final = 0.2
-"""Score from which a detection counts in a narrowed frame: the detector is less sure of long plates, and what it finds
-there wrongly is hardly ever legible."""
+"""Probability from which a place counts in a narrowed frame, by the search alone and together with the closer look: both
+are less sure of long plates, and what they find there wrongly is hardly ever legible."""
 
 Frames = Mapping[int, NDArray[np.uint8]]
 """Frames by their numbers, (H, W, 3) uint8 BGR each."""
@@ -78,20 +79,30 @@ class PlateSearch:
             for i, detections in zip(seen, searched, strict=True)
             for detection in detections
         ]
-        large = [one for one in found if size_px(one[1].quad)[0] >= large_px]
+        kept, placed = self._placed(seen, found, NARROWED_MINIMUM if width < 1 else PROBABLE)
+        large = [one for one in kept if size_px(one[1].quad)[0] >= large_px]
         return [
             (i, replace(detection, quad=_widened(detection.quad, frames[i], seen[i])))
-            for i, detection in (*self._placed(seen, found), *large)
+            for i, detection in (*placed, *large)
         ]
 
-    def _placed(self, frames: Frames, found: Found) -> Found:
-        """Refine the corners of what was found, and leave out what the closer look does not see."""
-        placed = self._closer.place([(frames[i], detection.quad) for i, detection in found])
-        return [
-            (i, detection if quad is None else replace(detection, quad=quad))
-            for (i, detection), quad in zip(found, placed, strict=True)
-            if quad is not None or detection.score >= SURE_AT_ONCE
+    def _placed(self, frames: Frames, found: Found, minimum: float) -> tuple[Found, Found]:
+        """Leave out what is improbable after a closer look; return the others as found, and with refined corners.
+
+        Their score is the probability by both.
+        """
+        looks = self._closer.look([(frames[i], detection.quad) for i, detection in found])
+        both = [
+            ((i, replace(detection, score=of_both(detection.score, look.score))), look)
+            for (i, detection), look in zip(found, looks, strict=True)
         ]
+        both = [(one, look) for one, look in both if one[1].score >= minimum]
+        kept = [one for one, _ in both]
+        quads = self._closer.place(
+            [(frames[i], detection.quad) for i, detection in kept], [look for _, look in both]
+        )
+        placed = zip(kept, quads, strict=True)
+        return kept, [(i, replace(detection, quad=quad)) for (i, detection), quad in placed]
 
 
 def searched_widths(shapes: Iterable[PlateShape]) -> tuple[float, ...]:

@@ -25,12 +25,12 @@ from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import is_no_serial, names_a_state
 from shared.core.region_packs import Regions, regions_of
 
-RULES_REVISION: Final = 5
+RULES_REVISION: Final = 6
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
-SURE_TOGETHER: Final = 8.5
-"""What the readers' log odds of a legible plate and half the detector's of a plate have to add up to: 0.9998 where the
-detector is at 0.5, 0.9991 where it is at 0.95. Signs that one of them takes for a plate seldom have both."""
+SURE_TOGETHER: Final = 10.0
+"""What the readers' log odds of a legible plate and those of a plate by the search and the closer look have to add up
+to: 0.99995 where those are at evens, 0.9991 where they are at 0.95. Signs that one takes for a plate seldom have both."""
 SURE_AGAIN: Final = 0.7
 """Probability that every character needs of a plate that only the second search finds."""
 LONG_WORD: Final = 4
@@ -149,7 +149,7 @@ class OwnEngine:
 
     def _legible_from(self, detection: Detection) -> float:
         """Return the probability of a legible plate from which detector and readers together are sure of it."""
-        needed = probability(SURE_TOGETHER - log_odds(detection.score) / 2)
+        needed = probability(SURE_TOGETHER - log_odds(detection.score))
         return max(self._legible_minimum, needed)
 
     def _reading(

@@ -20,10 +20,9 @@ from shared.core.region_packs import PlateShape, Regions
 
 LEGIBLE: Final = 0.5
 """Probability of being a legible plate below which no plate is decoded, whatever the settings."""
-WORTH_ASKING: Final = 0.95
-"""The first reader's probability of a legible plate from which the second one is asked."""
-SURE_ALONE: Final = 13.0
-"""Log odds of a legible plate from which the first reader's word is enough: one chance in 440,000 that it is none."""
+IN_DOUBT: Final = 3.0
+"""How far the first reader's log odds of a legible plate may lie from those that are needed for the second one to be
+asked: beyond it, the mean of both hardly ever lies on the other side."""
 SCALES: Final = ((1.03, 1.06), (0.97, 0.94))
 """Further cuts of a plate, a wider and a narrower one: its corners are scaled by these shares across and down. A
 detector's error is of this size, so a reading found in all cuts does not depend on it."""
@@ -115,13 +114,16 @@ class PlateReader:
         """
         cuts = [self._cut(*plate) for plate in plates]
         seen = self._first.read(cuts)
-        others = self._seen_by_second(cuts, seen)
+        least = [
+            log_odds(max(LEGIBLE, one))
+            for one in ([LEGIBLE] * len(plates) if legible_from is None else legible_from)
+        ]
+        others = self._seen_by_second(cuts, seen, least)
         legible = [
             of_both(cut.legible, others[i].legible) if i in others else cut.legible
             for i, cut in enumerate(seen)
         ]
-        least = [LEGIBLE] * len(plates) if legible_from is None else legible_from
-        worth = [i for i, one in enumerate(legible) if one >= max(LEGIBLE, least[i])]
+        worth = [i for i, one in enumerate(legible) if log_odds(one) >= least[i]]
         regions = self._regions(plates, worth)
         found = {i: searched(seen[i].steps) for i in worth}
 
@@ -141,15 +143,16 @@ class PlateReader:
         return rectify(frame, quad, *self._first.margins)
 
     def _seen_by_second(
-        self, cuts: Sequence[Cut], seen: Sequence[CutReading]
+        self, cuts: Sequence[Cut], seen: Sequence[CutReading], least: Sequence[float]
     ) -> dict[int, CutReading]:
-        """Have the second reader read the cuts of which the first is not sure that they are legible; by number."""
+        """Have the second reader read the cuts of which it is open whether they are legible; by number.
+
+        `least` has the log odds that each needs.
+        """
         if self._second is None:
             return {}
         asked = [
-            i
-            for i, cut in enumerate(seen)
-            if cut.legible >= WORTH_ASKING and log_odds(cut.legible) < SURE_ALONE
+            i for i, cut in enumerate(seen) if abs(log_odds(cut.legible) - least[i]) <= IN_DOUBT
         ]
         return dict(zip(asked, self._second.read([cuts[i] for i in asked]), strict=True))
 

@@ -221,7 +221,7 @@ def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     assert not np.array_equal(network.shown[1][0], network.shown[1][1])
 
 
-@pytest.mark.parametrize(("legible", "asked_before"), [(1.0, False), (0.99, True)])
+@pytest.mark.parametrize(("legible", "asked_before"), [(1.0, False), (0.93, True)])
 def test_the_second_reader_reads_a_doubtful_plate_as_found_and_narrower(legible, asked_before):
     doubtful = {"plate": ["8", {"B": 0.6, "8": 0.4}], "legible": legible}
     first = reading({"plate": "7A"}, doubtful, doubtful, doubtful)
@@ -237,17 +237,19 @@ def test_the_second_reader_reads_a_doubtful_plate_as_found_and_narrower(legible,
 
 
 @pytest.mark.parametrize(
-    ("legible", "others", "expected", "asked"),
+    ("needed", "legible", "others", "expected", "asked"),
     [
-        (0.9999999, 0.1, 0.9999999, 0),
-        (0.9999, 0.99, 0.999, 1),
-        (0.951, 0.9999, 0.9977, 1),
-        (0.949, 1.0, 0.949, 0),
+        (None, 0.96, 0.1, 0.96, 0),
+        (None, 0.94, 0.1, 0.5689, 1),
+        (0.999, 0.99996, 0.1, 0.99996, 0),
+        (0.999, 0.9999, 0.99, 0.999, 1),
+        (0.999, 0.99, 0.9999, 0.999, 1),
+        (0.999, 0.97, 0.99999, 0.97, 0),
     ],
-    ids=["sure", "less sure", "hardly worth asking", "not worth asking"],
+    ids=["sure", "open", "surer than needed", "hardly sure", "hardly legible", "hopeless"],
 )
-def test_the_second_reader_is_asked_whether_a_plate_is_legible_where_the_first_is_not_sure(
-    legible, others, expected, asked
+def test_the_second_reader_is_asked_only_where_it_is_open_whether_a_plate_is_legible(
+    needed, legible, others, expected, asked
 ):
     second = reading({"plate": "8X", "legible": others})
     reader = PlateReader(
@@ -256,9 +258,9 @@ def test_the_second_reader_is_asked_whether_a_plate_is_legible_where_the_first_i
         regions=US,
         recut_below=0.9,
     )
-    [text] = reader.read([(a_frame(), QUAD)])
-    assert text.plate == "7A"
+    [text] = reader.read([(a_frame(), QUAD)], None if needed is None else [needed])
     assert text.legible == pytest.approx(expected, abs=2e-4)
+    assert text.plate == ("7A" if text.legible >= (needed or 0.5) - 1e-6 else "")
     assert len(second.shown) == asked
 
 
