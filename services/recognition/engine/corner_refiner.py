@@ -82,11 +82,7 @@ class CornerRefiner:
             look.quad if look.score >= MINIMUM else quad
             for (_, quad), look in zip(plates, looks, strict=True)
         ]
-        moved = [
-            i
-            for i, (_, before) in enumerate(plates)
-            if looks[i].score >= MINIMUM and not _is_steady(before, placed[i])
-        ]
+        moved = [i for i, (_, before) in enumerate(plates) if not _is_steady(before, placed[i])]
         again = self.look([(plates[i][0], placed[i]) for i in moved])
         for i, once_more in zip(moved, again, strict=True):
             if once_more.score >= MINIMUM:
@@ -134,7 +130,7 @@ def _seen(
             return Look(p, one)
     best = score.argmax()
     p, one = float(score.flat[best]), corners.reshape(-1, 4, 2)[best]
-    return Look(p, one) if p < MINIMUM and could_be_it(one) else Look(0.0, quad)
+    return Look(p, one) if could_be_it(one) else Look(0.0, quad)
 
 
 def _is_steady(before: Quad, after: Quad) -> bool:

@@ -66,8 +66,9 @@ def test_only_a_plate_whose_corners_moved_is_processed_again():
     assert second == pytest.approx(moved + 2 * FAR, abs=2.5)
 
 
-def test_the_corners_of_the_first_look_stay_where_the_second_sees_nothing():
-    looks = iter([detecting((0.9, MIDDLE + FAR)), detecting()])
+@pytest.mark.parametrize("second", [[], [(0.4, MIDDLE + FAR)]], ids=["nothing", "less sure"])
+def test_the_corners_of_the_first_look_stay_where_the_second_does_not_see_the_plate(second):
+    looks = iter([detecting((0.9, MIDDLE + FAR)), detecting(*second)])
     network = FunctionNetwork(lambda pictures: next(looks).run(pictures))
     [corners] = placed(network, [(frame(), around(300, 200, 96))])
     assert len(network.shown) == 2
@@ -97,8 +98,9 @@ def test_a_cutout_is_grey_beyond_the_frame():
     ],
     ids=["beside it", "far smaller", "turned over"],
 )
-def test_a_detection_that_cannot_be_the_same_plate_is_not_seen(seen):
-    network = detecting((0.9, seen))
+@pytest.mark.parametrize("score", [0.9, 0.4])
+def test_a_detection_that_cannot_be_the_same_plate_is_not_seen(seen, score):
+    network = detecting((score, seen))
     plate = frame(), around(300, 200, 96)
     [look] = CornerRefiner(network).look([plate])
     assert look.score == 0
