@@ -27,8 +27,8 @@ NARROWED: Final = 0.5
 """Share of their width to which frames are narrowed for long plates, so that one looks like a plate that the detector
 learnt from."""
 NARROWED_MINIMUM: Final = 0.2
-"""Probability from which a place counts in a narrowed frame, by the search alone and together with the closer look: both
-are less sure of long plates, and what they find there wrongly is hardly ever legible."""
+"""Probability from which a place counts in a narrowed frame, by the search alone and together with the closer look:
+both are less sure of long plates, and what they find there wrongly is hardly ever legible."""
 
 Frames = Mapping[int, NDArray[np.uint8]]
 """Frames by their numbers, (H, W, 3) uint8 BGR each."""

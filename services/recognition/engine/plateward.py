@@ -30,7 +30,8 @@ RULES_REVISION: Final = 6
 
 SURE_TOGETHER: Final = 10.0
 """What the readers' log odds of a legible plate and those of a plate by the search and the closer look have to add up
-to: 0.99995 where those are at evens, 0.9991 where they are at 0.95. Signs that one takes for a plate seldom have both."""
+to: 0.99995 where those are at evens, 0.9991 where they are at 0.95. What one takes for a plate by mistake seldom has
+both."""
 SURE_AGAIN: Final = 0.7
 """Probability that every character needs of a plate that only the second search finds."""
 LONG_WORD: Final = 4
