@@ -241,7 +241,10 @@ async def test_an_urgent_alert_that_a_person_took_and_no_one_worked_is_announced
     assert told > taken
     assert await unfinished(second) == (late, told), "once"
     # Both hits were taken in one step, in whichever order; only changes after the later one may follow.
-    changed = max(taken, *(one["changed_seq"] for one in await hotlist.hits() if one["hit_id"] != hit["hit_id"]))
+    changed = max(
+        taken,
+        *(one["changed_seq"] for one in await hotlist.hits() if one["hit_id"] != hit["hit_id"]),
+    )
     async with streams.open(changed) as stream:
         await eventually(lambda: changes(stream))
         seen = [(change["hit_id"], change["unfinished"]) for change in changes(stream)]
