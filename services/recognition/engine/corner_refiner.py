@@ -6,14 +6,13 @@ is equally wide. The corners come out better, and signs look less like plates, a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recognition.engine.detector import GROUND, is_sound, merged
+from services.recognition.engine.detector import GROUND, Detection, is_sound, merged
 from services.recognition.engine.geometry import Quad, size_px
 from services.recognition.engine.network import Network
 
@@ -33,16 +32,6 @@ the plate was centred and as wide as in training; otherwise a second look follow
 BATCH: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a closer look has seen where a plate was found."""
-
-    score: float
-    """The network's probability that it is a plate; 0 if it sees nothing there that could be the same one."""
-    quad: Quad
-    """Its corners, px of the frame."""
-
-
 class CornerRefiner:
     """Refines corners, many plates at a time."""
 
@@ -50,13 +39,13 @@ class CornerRefiner:
         """`network` is the detector's."""
         self._network = network
 
-    def look(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Look]:
-        """Look at plates once.
+    def examine(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[Detection]:
+        """Look at plates once; a score of 0 is for nothing that could be the same plate.
 
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
-        looks: list[Look] = []
+        examined: list[Detection] = []
         for start in range(0, len(plates), BATCH):
             part = plates[start : start + BATCH]
             cuts = [cut_around(frame, quad) for frame, quad in part]
@@ -64,26 +53,28 @@ class CornerRefiner:
             for (frame, quad), (_, at, scale), score, corners in zip(
                 part, cuts, outputs["score"], outputs["corners"], strict=True
             ):
-                looks.append(
+                examined.append(
                     _seen(quad, frame.shape, score, corners / np.tile(scale, 4) + np.tile(at, 4))
                 )
-        return looks
+        return examined
 
     def place(
-        self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], looks: Sequence[Look]
+        self,
+        plates: Sequence[tuple[NDArray[np.uint8], Quad]],
+        examined: Sequence[Detection],
     ) -> list[Quad]:
         """Return refined corners of plates, with a second look where the first one moved them.
 
         Args:
-            plates: see `look`.
-            looks: what `look` has seen of each.
+            plates: see `examine`.
+            examined: what `examine` returned for each.
         """
         placed = [
-            look.quad if look.score >= MINIMUM else quad
-            for (_, quad), look in zip(plates, looks, strict=True)
+            closer.quad if closer.score >= MINIMUM else quad
+            for (_, quad), closer in zip(plates, examined, strict=True)
         ]
         moved = [i for i, (_, before) in enumerate(plates) if not _is_steady(before, placed[i])]
-        again = self.look([(plates[i][0], placed[i]) for i in moved])
+        again = self.examine([(plates[i][0], placed[i]) for i in moved])
         for i, once_more in zip(moved, again, strict=True):
             if once_more.score >= MINIMUM:
                 placed[i] = once_more.quad
@@ -118,7 +109,7 @@ def _seen(
     frame_shape: tuple[int, ...],
     score: NDArray[np.float32],
     corners: NDArray[np.float32],
-) -> Look:
+) -> Detection:
     """The most probable corners that can be those of the same plate; the best cell's own where no corners count."""
 
     def could_be_it(one: Quad) -> bool:
@@ -127,10 +118,10 @@ def _seen(
 
     for p, one in merged(score, corners, MINIMUM):
         if could_be_it(one):
-            return Look(p, one)
+            return Detection(p, one)
     best = score.argmax()
     p, one = float(score.flat[best]), corners.reshape(-1, 4, 2)[best]
-    return Look(p, one) if could_be_it(one) else Look(0.0, quad)
+    return Detection(p, one) if could_be_it(one) else Detection(0.0, quad)
 
 
 def _is_steady(before: Quad, after: Quad) -> bool:

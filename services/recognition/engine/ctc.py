@@ -160,9 +160,9 @@ def _shortened(steps: Steps) -> Steps:
     quiet = steps[:, BLANK] > 1 - QUIET
     inner = np.zeros(len(steps), np.bool_)
     inner[1:-1] = quiet[:-2] & quiet[1:-1] & quiet[2:]
-    kept = steps[~inner]
-    kept[0] *= steps[inner, BLANK].prod()
-    return kept
+    short = steps[~inner]
+    short[0] *= steps[inner, BLANK].prod()
+    return short
 
 
 def _with_blanks(texts: Sequence[Classes]) -> NDArray[np.intp]:

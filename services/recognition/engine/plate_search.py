@@ -79,8 +79,8 @@ class PlateSearch:
             for i, detections in zip(seen, searched, strict=True)
             for detection in detections
         ]
-        kept, placed = self._placed(seen, found, NARROWED_MINIMUM if width < 1 else PROBABLE)
-        large = [one for one in kept if size_px(one[1].quad)[0] >= large_px]
+        probable, placed = self._placed(seen, found, NARROWED_MINIMUM if width < 1 else PROBABLE)
+        large = [one for one in probable if size_px(one[1].quad)[0] >= large_px]
         return [
             (i, replace(detection, quad=_widened(detection.quad, frames[i], seen[i])))
             for i, detection in (*placed, *large)
@@ -91,18 +91,19 @@ class PlateSearch:
 
         Their score is the probability by both.
         """
-        looks = self._closer.look([(frames[i], detection.quad) for i, detection in found])
+        examined = self._closer.examine([(frames[i], detection.quad) for i, detection in found])
         both = [
-            ((i, replace(detection, score=of_both(detection.score, look.score))), look)
-            for (i, detection), look in zip(found, looks, strict=True)
+            ((i, replace(detection, score=of_both(detection.score, closer.score))), closer)
+            for (i, detection), closer in zip(found, examined, strict=True)
         ]
-        both = [(one, look) for one, look in both if one[1].score >= minimum]
-        kept = [one for one, _ in both]
+        both = [(one, closer) for one, closer in both if one[1].score >= minimum]
+        probable = [one for one, _ in both]
         quads = self._closer.place(
-            [(frames[i], detection.quad) for i, detection in kept], [look for _, look in both]
+            [(frames[i], detection.quad) for i, detection in probable],
+            [closer for _, closer in both],
         )
-        placed = zip(kept, quads, strict=True)
-        return kept, [(i, replace(detection, quad=quad)) for (i, detection), quad in placed]
+        placed = zip(probable, quads, strict=True)
+        return probable, [(i, replace(detection, quad=quad)) for (i, detection), quad in placed]
 
 
 def searched_widths(shapes: Iterable[PlateShape]) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ def frame(width=640, height=360):
 def placed(network, plates):
     """Return the corners of plates after one look, and a second one where that is needed."""
     refiner = CornerRefiner(network)
-    return refiner.place(plates, refiner.look(plates))
+    return refiner.place(plates, refiner.examine(plates))
 
 
 def around(x, y, width):
@@ -102,8 +102,8 @@ def test_a_cutout_is_grey_beyond_the_frame():
 def test_a_detection_that_cannot_be_the_same_plate_is_not_seen(seen, score):
     network = detecting((score, seen))
     plate = frame(), around(300, 200, 96)
-    [look] = CornerRefiner(network).look([plate])
-    assert look.score == 0
+    [closer] = CornerRefiner(network).examine([plate])
+    assert closer.score == 0
     [corners] = placed(network, [plate])
     assert corners == pytest.approx(plate[1])
     assert len(network.shown) == 2, "one in each of these looks"
@@ -113,8 +113,8 @@ def test_a_detection_that_cannot_be_the_same_plate_is_not_seen(seen, score):
 def test_a_look_that_is_less_sure_says_how_sure_it_is_and_moves_no_corners(score, moves):
     network = detecting((score, MIDDLE + FAR))
     plate = frame(), around(300, 200, 96)
-    [look] = CornerRefiner(network).look([plate])
-    assert look.score == pytest.approx(score)
+    [closer] = CornerRefiner(network).examine([plate])
+    assert closer.score == pytest.approx(score)
     [corners] = placed(network, [plate])
     expected = around(300, 200, 96) + (2 * FAR if moves else 0)
     assert corners == pytest.approx(expected, abs=2.5)
