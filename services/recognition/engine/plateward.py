@@ -149,7 +149,7 @@ class OwnEngine:
         )
 
     def _legible_from(self, detection: Detection) -> float:
-        """Return the probability of a legible plate from which detector and readers together are sure of it."""
+        """Return the probability of a legible plate from which both looks and the readers are sure of it."""
         needed = probability(SURE_TOGETHER - log_odds(detection.score))
         return max(self._legible_minimum, needed)
 

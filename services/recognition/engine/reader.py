@@ -114,10 +114,8 @@ class PlateReader:
         """
         cuts = [self._cut(*plate) for plate in plates]
         seen = self._first.read(cuts)
-        least = [
-            log_odds(max(LEGIBLE, one))
-            for one in ([LEGIBLE] * len(plates) if legible_from is None else legible_from)
-        ]
+        needed = legible_from or [LEGIBLE] * len(plates)
+        least = [log_odds(max(LEGIBLE, one)) for one in needed]
         others = self._seen_by_second(cuts, seen, least)
         legible = [
             of_both(cut.legible, others[i].legible) if i in others else cut.legible
