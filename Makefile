@@ -281,7 +281,7 @@ bench-signin: $(STAMP) ## A hundred strangers at sign-in, and who is held up by 
 bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir, PACKS="us europe"]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
 	@$(BENCH) accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
-		$${PACKS:+--packs $$PACKS} $${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
+		$${PACKS:+--packs $$PACKS} $${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${ROAD:+--road} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
 
 .PHONY: bench-europe
 bench-europe: $(STAMP) $(TRAINING_STAMP) ## Rendered plates of 14 European countries, read with each region pack [N=700]

@@ -1,11 +1,13 @@
 """How well an engine reads a folder with a truth.csv: figures, a page of the misses, one JSON line.
 
 python -m tests.bench.accuracy (--photos DIR | --crops DIR) [--n N] [--model NAME]
-    [--packs NAME ...] [--second-opinion on|off|both] [--vary K] [--reader-only] [--out PAGE]
+    [--packs NAME ...] [--second-opinion on|off|both] [--vary K [--road]] [--reader-only]
+    [--out PAGE]
 
 Photos: truth.csv with file, x, y, w, h, plate. Crops: file, state, plate; each is laid into a plain
 frame, so that it has to be found first. One thread on one core; decoding is timed apart. With
---vary each picture counts in so many small changes of it instead of as it is (see `variation`).
+--vary each picture counts in so many small changes of it instead of as it is, with --road too as a
+camera at a road might have taken it (see `variation`).
 """
 
 import argparse
@@ -43,7 +45,7 @@ from tests.bench.scoring import (
     reliability,
     shares,
 )
-from tests.bench.variation import changes
+from tests.bench.variation import Changes, varied
 
 MINIMUM: float = Settings.model_fields["recognition_min_confidence"].default
 OPINIONS: dict[str, tuple[engines.Opinion, ...]] = {
@@ -86,11 +88,11 @@ def measure(
     read: Reading,
     minimum: float,
     fit: Fit | None = None,
-    vary: int | None = None,
+    vary: Changes | None = None,
 ) -> Tally:
     """Read every sample, after one that does not count; leave out readings under `minimum`.
 
-    Each is read once as it is, or in `vary` small changes of it.
+    Each is read once as it is, or in the changes of it that `vary` gives.
     """
     tally = Tally()
     read(load(samples[0], fit)[0])
@@ -111,15 +113,15 @@ def measure(
 
 
 def _variants(
-    frame: Image, sample: Sample, vary: int | None
+    frame: Image, sample: Sample, vary: Changes | None
 ) -> Iterator[tuple[Image, Sequence[TruePlate]]]:
     if vary is None:
         yield frame, sample.plates
         return
-    for change in changes(sample.path.name, vary):
+    for change in vary(sample.path.name):
         yield (
             change.picture(frame),
-            [replace(true, box=change.box(true.box)) for true in sample.plates],
+            [replace(true, box=change.box(true.box, frame.shape)) for true in sample.plates],
         )
 
 
@@ -205,12 +207,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     samples = crops(args.crops, args.n) if args.crops else photos(args.photos, args.n)
     fit = (whole if args.reader_only else framed) if args.crops else None
     on_one_core()
+    vary = varied(args.vary, as_at_a_road=args.road)
     lines: list[dict[str, Any]] = []
     for opinion in OPINIONS[args.second_opinion]:
         engine = engines.make_engine(args.model, packs=tuple(args.packs), second_opinion=opinion)
         if args.reader_only:
             engine = engines.without_detector(engine)
-        tally = measure(samples, engine.read, args.minimum, fit, args.vary)
+        tally = measure(samples, engine.read, args.minimum, fit, vary)
         lines.append({**figures(tally), "model": f"{engine.name}@{engine.digest[:16]}"})
         say(f"second opinion {opinion}: {lines[-1]}")
     line = lines[-1]
@@ -243,11 +246,14 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--second-opinion", choices=list(OPINIONS), default="as set")
     parser.add_argument("--vary", type=at_least_one, help="so many small changes of each picture")
+    parser.add_argument("--road", action="store_true", help="as at a road instead, not small")
     parser.add_argument("--reader-only", action="store_true", help="crops: no detector")
     parser.add_argument("--out", type=Path, default=Path("var/bench/accuracy.html"))
     chosen = parser.parse_args(arguments)
     if chosen.reader_only and chosen.crops is None:
         parser.error("--reader-only goes with --crops")
+    if chosen.road and chosen.vary is None:
+        parser.error("--road goes with --vary")
     return chosen
 
 

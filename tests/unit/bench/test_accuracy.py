@@ -9,6 +9,7 @@ from services.recognition.engine.decode import UndecodableImage
 from services.recognition.engine.framing import framed
 from tests.bench.accuracy import figures, load, measure, options, page
 from tests.bench.samples import Sample, whole
+from tests.bench.variation import varied
 from tests.unit.bench.readings import reading
 
 KEYS = ["n", "exact", "folded", "le1", "no_read", "ms_p50", "ms_p95", "ece"]
@@ -65,7 +66,7 @@ def test_each_variation_of_a_photo_counts_as_a_photo(tmp_path):
         shown.append(frame)
         return [reading("7ABC123", 0.9, x=0)] if len(shown) % 2 else []
 
-    line = figures(measure([sample], read, 0.35, vary=4))
+    line = figures(measure([sample], read, 0.35, vary=varied(4, as_at_a_road=False)))
     assert (line["n"], line["frames"], line["folded"], line["no_read"]) == (4, 4, 0.5, 0.5)
     assert len({frame.tobytes() for frame in shown[1:]}) == 4
 
