@@ -35,7 +35,8 @@ class Settings(WorkerSettings, ObjectSettings):
     """Our engine: long side of the frame at which plates are searched for; cost grows with its square."""
 
     recognition_detector_again_px: Annotated[int, Field(ge=0, le=4096)] = 1280
-    """Our engine: a larger frame in which no plate could be read is searched once more at this length; 0 for never."""
+    """Our engine: a frame in which no plate could be read is searched once more at this length, by the second detector;
+    0 for never."""
 
     recognition_detector_minimum: Annotated[float, Field(gt=0, le=1)] = 0.35
     """Our engine: probability from which a detection counts as a plate."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.factory import chosen_engine
+from services.recognition.engine.plate_search import Finder
 from services.recognition.engine.plateward import OwnEngine
 from services.recognition.engine.protocol import Engine
 from services.recognition.engine.weights import NoSuchModel
@@ -62,12 +63,6 @@ class WholePicture(PlateDetector):
         """Return the corners of each picture as a plate with confidence 1."""
         return [[Detection(1.0, _corners(frame))] for frame in frames]
 
-    def find_again(
-        self, frames: Sequence[NDArray[np.uint8]], at_most: float = 1.0
-    ) -> list[list[Detection]]:
-        """Return none: there is nothing more to find."""
-        return [[] for _ in frames]
-
 
 def _corners(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     height, width = frame.shape[:2]
@@ -78,5 +73,7 @@ def without_detector(engine: Engine) -> Engine:
     """Return the same engine, which reads whole crops. Raises: NoSuchEngine."""
     if not isinstance(engine, OwnEngine):
         raise NoSuchEngine(f"{engine.name} cannot read a plate without finding it first")
-    engine._search._detector = WholePicture(engine._version)
+    search = engine._search
+    finder = Finder(WholePicture(search._first.detector.version), search._first.closer)
+    search._first, search._again = finder, None
     return engine

@@ -61,7 +61,8 @@ def folder(nets, tmp_path_factory):
     export.export_reader(
         folder / "second.pt", folder / "second_reader.onnx", temperature=1.1, version="r2"
     )
-    export.export_detector(folder / "detector.pt", folder / "detector.onnx", version="d1")
+    for name, version in (("detector", "d1"), ("second_detector", "d2")):
+        export.export_detector(folder / "detector.pt", folder / f"{name}.onnx", version=version)
     export.export_states(
         folder / "states.pt", folder / "states.onnx", temperature=0.8, version="s1"
     )
@@ -119,9 +120,7 @@ def test_exported_files_contain_the_metadata_that_the_service_needs(folder):
 
 def test_the_service_loads_and_runs_the_exported_files(folder):
     weights = find_own(folder)
-    detector = PlateDetector(
-        OnnxNetwork(weights.detector), longest_px=160, again_px=None, minimum=0.0
-    )
+    detector = PlateDetector(OnnxNetwork(weights.detector), longest_px=160, minimum=0.0)
     states = StateReader(OnnxNetwork(weights.states), minimum=0.0)
     reader = PlateReader(
         CutReader(OnnxNetwork(weights.reader)),

@@ -58,9 +58,7 @@ def test_the_detector_is_trained_from_scratch(tmp_path):
     first, *_, last = losses(folder)
     assert last < first
     assert cv2.imread(str(folder / "loss.png")).std() > 5
-    detector = PlateDetector(
-        OnnxNetwork(folder / "detector.onnx"), longest_px=160, again_px=None, minimum=0.5
-    )
+    detector = PlateDetector(OnnxNetwork(folder / "detector.onnx"), longest_px=160, minimum=0.5)
     assert detector.version == "local"
     assert len(detector.find([FRAME])) == 1
 

@@ -48,16 +48,13 @@ class Detection:
 class PlateDetector:
     """Finds plates in frames of any size."""
 
-    def __init__(
-        self, network: Network, *, longest_px: int, again_px: int | None, minimum: float
-    ) -> None:
+    def __init__(self, network: Network, *, longest_px: int, minimum: float) -> None:
         """Set up a detector.
 
         Args:
             network: takes `frames` (N, H, W, 3), gives `score` (N, H/8, W/8) and `corners`
                 (N, H/8, W/8, 8), px of the input.
             longest_px: frames are reduced until their long side is no more than this.
-            again_px: the long side for frames that are searched once more; None for never.
             minimum: score from which a detection counts as a plate.
 
         Raises: NoSuchModel if the network's metadata has no version.
@@ -65,7 +62,6 @@ class PlateDetector:
         self._network = network
         self._version = fact(network, "version")
         self._longest_px = longest_px
-        self._again_px = again_px
         self._minimum = minimum
 
     @property
@@ -83,30 +79,11 @@ class PlateDetector:
             at_most: score from which a detection counts here, if the detector's own minimum is higher.
         """
         # One frame at a time: its values fit a core's cache; a batch of four took a fifth longer a frame.
-        return [self._detect_at(frame, self._longest_px, at_most) for frame in frames]
-
-    def find_again(
-        self, frames: Sequence[NDArray[np.uint8]], at_most: float = 1.0
-    ) -> list[list[Detection]]:
-        """Return the plates of frames in which `find` has found none worth reading, searched with more detail.
-
-        A frame that `find` does not reduce has no more detail, and gets no second search. Arguments are those of
-        `find`.
-        """
-        again_px = self._again_px
-        return [
-            self._detect_at(frame, again_px, at_most)
-            if again_px is not None and max(frame.shape[:2]) > self._longest_px
-            else []
-            for frame in frames
-        ]
-
-    def _detect_at(
-        self, frame: NDArray[np.uint8], longest_px: int, at_most: float
-    ) -> list[Detection]:
-        """Run one pass at one size."""
         minimum = min(self._minimum, at_most)
-        picture, scales = _reduced(frame, longest_px)
+        return [self._detect(frame, minimum) for frame in frames]
+
+    def _detect(self, frame: NDArray[np.uint8], minimum: float) -> list[Detection]:
+        picture, scales = _reduced(frame, self._longest_px)
         outputs = self._network.run(picture[np.newaxis])
         plates = merged(outputs["score"][0], outputs["corners"][0], minimum)
         placed = [Detection(score, quad / scales) for score, quad in plates]

@@ -14,9 +14,10 @@ FOLDER: Final = Path(__file__).parents[1] / "models"
 
 @dataclass(frozen=True, slots=True)
 class OwnWeights:
-    """The four networks; they are evaluated together."""
+    """The five networks; they are evaluated together."""
 
     detector: Path
+    second_detector: Path
     reader: Path
     second_reader: Path
     states: Path
@@ -24,7 +25,13 @@ class OwnWeights:
     @property
     def files(self) -> tuple[Path, ...]:
         """All of them."""
-        return self.detector, self.reader, self.second_reader, self.states
+        return (
+            self.detector,
+            self.second_detector,
+            self.reader,
+            self.second_reader,
+            self.states,
+        )
 
     @property
     def digest(self) -> str:
@@ -45,7 +52,7 @@ def find_own(folder: Path = FOLDER) -> OwnWeights:
 
     Raises: NoSuchModel if one of them is missing.
     """
-    names = ("detector", "reader", "second_reader", "states")
+    names = ("detector", "second_detector", "reader", "second_reader", "states")
     weights = OwnWeights(*(folder / f"{name}.onnx" for name in names))
     for path in weights.files:
         if not path.is_file():

@@ -1,8 +1,8 @@
 """Finds the plates of frames and refines their corners, in a first search and in a second one with more detail."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -35,75 +35,73 @@ Frames = Mapping[int, NDArray[np.uint8]]
 Found = list[tuple[int, Detection]]
 """What a search has found, each with its frame's number; corners are px of the frame."""
 Search = Callable[[Frames], Found]
-_Find = Callable[[Sequence[NDArray[np.uint8]], float], list[list[Detection]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """Finds plates: in whole frames first, then closer."""
+
+    detector: PlateDetector
+    """Searches whole frames."""
+    closer: CornerRefiner
+    """Finder closer at each place."""
 
 
 class PlateSearch:
     """Searches many frames together."""
 
-    def __init__(
-        self, detector: PlateDetector, closer: CornerRefiner, shapes: Iterable[PlateShape]
-    ) -> None:
+    def __init__(self, first: Finder, again: Finder | None, shapes: Iterable[PlateShape]) -> None:
         """Set up a search.
 
         Args:
-            detector: finds the plates.
-            closer: refines their corners.
+            first: searches every frame.
+            again: searches the frames in which the first search has found no plate that can be read; None for no
+                second search.
             shapes: those of the plates that are searched for.
         """
-        self._detector = detector
-        self._closer = closer
+        self._first = first
+        self._again = again
         self._widths = searched_widths(shapes)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions of the networks that search."""
+        again = () if self._again is None else (self._again.detector.version,)
+        return self._first.detector.version, *again
 
     def first(self, frames: Frames) -> Found:
         """Return the plates of frames; one may occur more than once."""
-        return self._searched(frames, self._detector.find, math.inf)
+        return self._searched(frames, self._first, math.inf)
 
     def again(self, frames: Frames) -> Found:
-        """Return the plates of frames in which the first search has found none worth reading, with more detail.
+        """Return the plates of frames in which the first search has found none that can be read.
 
         Large ones are returned also with the corners that this search gives: what surrounds a plate can mislead the
         closer look, which is no closer there.
         """
-        return self._searched(frames, self._detector.find_again, LARGE_PX)
+        return [] if self._again is None else self._searched(frames, self._again, LARGE_PX)
 
-    def _searched(self, frames: Frames, find: _Find, large_px: float) -> Found:
-        return [one for width in self._widths for one in self._at(frames, width, find, large_px)]
+    def _searched(self, frames: Frames, finder: Finder, large_px: float) -> Found:
+        return [one for width in self._widths for one in self._at(frames, width, finder, large_px)]
 
-    def _at(self, frames: Frames, width: float, find: _Find, large_px: float) -> Found:
+    def _at(self, frames: Frames, width: float, finder: Finder, large_px: float) -> Found:
         """Find plates in frames that are narrowed to a share of their width."""
         seen = {i: _narrowed(frame, width) for i, frame in frames.items()}
-        searched = find(list(seen.values()), NARROWED_MINIMUM if width < 1 else 1.0)
+        minimum = NARROWED_MINIMUM if width < 1 else 1.0
+        searched = finder.detector.find(list(seen.values()), minimum)
         found = [
             (i, detection)
             for i, detections in zip(seen, searched, strict=True)
             for detection in detections
         ]
-        probable, placed = self._placed(seen, found, NARROWED_MINIMUM if width < 1 else PROBABLE)
+        probable, placed = _placed(
+            finder.closer, seen, found, NARROWED_MINIMUM if width < 1 else PROBABLE
+        )
         large = [one for one in probable if size_px(one[1].quad)[0] >= large_px]
         return [
             (i, replace(detection, quad=_widened(detection.quad, frames[i], seen[i])))
             for i, detection in (*placed, *large)
         ]
-
-    def _placed(self, frames: Frames, found: Found, minimum: float) -> tuple[Found, Found]:
-        """Leave out what is improbable after a closer look; return the others as found, and with refined corners.
-
-        Their score is the probability by both.
-        """
-        examined = self._closer.examine([(frames[i], detection.quad) for i, detection in found])
-        both = [
-            ((i, replace(detection, score=of_both(detection.score, closer.score))), closer)
-            for (i, detection), closer in zip(found, examined, strict=True)
-        ]
-        both = [(one, closer) for one, closer in both if one[1].score >= minimum]
-        probable = [one for one, _ in both]
-        quads = self._closer.place(
-            [(frames[i], detection.quad) for i, detection in probable],
-            [closer for _, closer in both],
-        )
-        placed = zip(probable, quads, strict=True)
-        return probable, [(i, replace(detection, quad=quad)) for (i, detection), quad in placed]
 
 
 def searched_widths(shapes: Iterable[PlateShape]) -> tuple[float, ...]:
@@ -124,3 +122,25 @@ def _widened(quad: Quad, frame: NDArray[np.uint8], seen: NDArray[np.uint8]) -> Q
     if seen is frame:
         return quad
     return np.asarray(quad * np.array([frame.shape[1] / seen.shape[1], 1.0]), np.float32)
+
+
+def _placed(
+    refiner: CornerRefiner, frames: Frames, found: Found, minimum: float
+) -> tuple[Found, Found]:
+    """Leave out what is improbable after a closer look; return the others as found, and with refined corners.
+
+    Their score is the probability by both.
+    """
+    examined = refiner.examine([(frames[i], detection.quad) for i, detection in found])
+    both = [
+        ((i, replace(detection, score=of_both(detection.score, closer.score))), closer)
+        for (i, detection), closer in zip(found, examined, strict=True)
+    ]
+    both = [(one, closer) for one, closer in both if one[1].score >= minimum]
+    probable = [one for one, _ in both]
+    quads = refiner.place(
+        [(frames[i], detection.quad) for i, detection in probable],
+        [closer for _, closer in both],
+    )
+    placed = zip(probable, quads, strict=True)
+    return probable, [(i, replace(detection, quad=quad)) for (i, detection), quad in placed]

@@ -1,9 +1,10 @@
-"""Our own engine: a detector finds plates, two readers read serials, another reads states, and PaddleOCR gives a second
-opinion where it is asked for one and they are in doubt."""
+"""Our own engine: two detectors find plates, two readers read serials, another network reads states, and PaddleOCR
+gives a second opinion where it is asked for one and they are in doubt."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -17,22 +18,22 @@ from services.recognition.engine.geometry import bounding_box, corners, enlarge,
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.odds import log_odds, probability
 from services.recognition.engine.own_weights import OWN, OwnWeights, digest_of, find_own
-from services.recognition.engine.plate_search import Frames, PlateSearch, Search
+from services.recognition.engine.plate_search import Finder, Frames, PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
 from services.recognition.engine.second_opinion import Opinion, PaddleOpinion, weighed
 from services.recognition.engine.states import StateReader
-from services.recognition.engine.words import is_no_serial, names_a_state
+from services.recognition.engine.words import MODELS, is_no_serial, names_a_state
 from shared.core.region_packs import Regions, regions_of
 
-RULES_REVISION: Final = 6
+RULES_REVISION: Final = 7
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
 SURE_TOGETHER: Final = 10.0
 """What the readers' log odds of a legible plate and those of a plate by the search and the closer look have to add up
 to: 0.99995 where those are at evens, 0.9991 where they are at 0.95. What one takes for a plate by mistake seldom has
 both."""
-SURE_AGAIN: Final = 0.7
+SURE_AGAIN: Final = 0.6
 """Probability that every character needs of a plate that only the second search finds."""
 LONG_WORD: Final = 4
 """Letters from which a word of signs with a number is no plate, though it has the format of a series: GATE 04 is far
@@ -56,12 +57,11 @@ class _Read:
 
 
 class OwnEngine:
-    """A detector, readers, and a second opinion where they are not sure."""
+    """A search, readers, and a second opinion where they are not sure."""
 
     def __init__(
         self,
-        detector: PlateDetector,
-        closer: CornerRefiner,
+        search: PlateSearch,
         reader: PlateReader,
         *,
         regions: Regions,
@@ -73,8 +73,7 @@ class OwnEngine:
         """Set up an engine.
 
         Args:
-            detector: finds the plates.
-            closer: refines their corners.
+            search: finds the plates.
             reader: reads them.
             regions: the chosen region packs.
             digest: SHA-256 (hex) over the weights of all.
@@ -82,8 +81,7 @@ class OwnEngine:
             opinion: asked about readings with a character less probable than `opinion_below`; None for never.
             opinion_below: see `opinion`.
         """
-        self._version = detector.version
-        self._search = PlateSearch(detector, closer, regions.plates)
+        self._search = search
         self._reader = reader
         self._regions = regions
         self._digest = digest
@@ -94,7 +92,7 @@ class OwnEngine:
     @property
     def name(self) -> str:
         """The versions of the networks, the revision of the rules around them, and unusual region packs."""
-        versions = dict.fromkeys((self._version, *self._reader.versions))
+        versions = dict.fromkeys((*self._search.versions, *self._reader.versions))
         return self._regions.engine_name(f"{OWN}-{'-'.join(versions)}/{RULES_REVISION}")
 
     @property
@@ -115,9 +113,9 @@ class OwnEngine:
     def read_batch(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[PlateReading]]:
         """Return all plates in each frame; the closer look and the reader run over all frames together.
 
-        A frame without a legible plate is searched once more with more detail: the first search overlooks some far
-        plates, or finds only something else. The second one sees more signs and badges too, so only a sure text of an
-        issued series counts there.
+        A frame without a legible plate is searched once more with more detail and by another detector: the first
+        search overlooks some plates, far ones above all, or finds only something else. The second one sees more signs
+        and badges too, so only a sure text of an issued series counts there.
         """
         legible = self._legible(dict(enumerate(frames)), self._search.first)
         read = {one.frame for one in legible}
@@ -189,8 +187,10 @@ def _each_once(legible: Iterable[_Read]) -> list[_Read]:
 
 
 def could_be_a_plate(plate: str, regions: Regions) -> bool:
-    """Whether a text has a serial's length and is not a word of signs, states or plates."""
+    """Whether a text has a serial's length and is not a word of signs, states or plates, nor the badge of a model."""
     if len(plate) not in regions.lengths:
+        return False
+    if plate in MODELS and not regions.is_issued(plate):
         return False
     if plate.isalpha():
         return not (is_no_serial(plate) or names_a_state(plate))
@@ -218,7 +218,8 @@ def load_own(
     Args:
         packs: names of the chosen region packs.
         detector_px: long side of the frame at which the detector works.
-        detector_again_px: the same for a second pass if the first gives no legible plate; 0 for none.
+        detector_again_px: the same for a second search, by the second detector, if the first gives no legible plate;
+            0 for none.
         detector_minimum: score from which a detection counts as a plate.
         legible_minimum: see `OwnEngine`.
         region_minimum: see `StateReader`.
@@ -233,16 +234,14 @@ def load_own(
     weights = find_own()
     regions = regions_of(packs)
     opinion = PaddleOpinion(opinion_model, regions) if opinion_below > 0 else None
-    finding = OnnxNetwork(weights.detector)
-    detector = PlateDetector(
-        finding,
-        longest_px=detector_px,
-        again_px=detector_again_px or None,
-        minimum=detector_minimum,
+    first = _finder(weights.detector, detector_px, detector_minimum)
+    again = (
+        _finder(weights.second_detector, detector_again_px, detector_minimum)
+        if detector_again_px > 0
+        else None
     )
     return OwnEngine(
-        detector,
-        CornerRefiner(finding),
+        PlateSearch(first, again, regions.plates),
         PlateReader(
             CutReader(OnnxNetwork(weights.reader)),
             _states(weights, regions, region_minimum),
@@ -257,6 +256,12 @@ def load_own(
         opinion=opinion,
         opinion_below=opinion_below,
     )
+
+
+def _finder(weights: Path, longest_px: int, minimum: float) -> Finder:
+    network = OnnxNetwork(weights)
+    detector = PlateDetector(network, longest_px=longest_px, minimum=minimum)
+    return Finder(detector, CornerRefiner(network))
 
 
 def _states(weights: OwnWeights, regions: Regions, minimum: float) -> StateReader | None:

@@ -1,7 +1,7 @@
 """Our own networks' weights, and the geometry that training and the service share.
 
-`training/` makes `detector.onnx`, `reader.onnx`, `second_reader.onnx` and `states.onnx`; MODEL_CARD.md names the data
-that they come from.
+`training/` makes `detector.onnx`, `second_detector.onnx`, `reader.onnx`, `second_reader.onnx` and `states.onnx`;
+MODEL_CARD.md names the data that they come from.
 """
 
 from typing import Final

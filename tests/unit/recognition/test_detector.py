@@ -16,8 +16,8 @@ PLATE = ((100, 60), (164, 62), (164, 94), (100, 92))
 OTHER = ((300, 60), (364, 60), (364, 92), (300, 92))
 
 
-def a_detector(network, longest_px=640, again_px=None, minimum=0.5):
-    return PlateDetector(network, longest_px=longest_px, again_px=again_px, minimum=minimum)
+def a_detector(network, longest_px=640, minimum=0.5):
+    return PlateDetector(network, longest_px=longest_px, minimum=minimum)
 
 
 def frame(width=640, height=360, value=50):
@@ -126,28 +126,6 @@ def test_a_reduced_frame_averages_the_pixels_that_it_covers(size):
     shown = network.shown[0][0, :360].astype(int)
     assert np.abs(shown - exact).mean() < 1
     assert np.abs(shown - exact).max() < 8
-
-
-@pytest.mark.parametrize(
-    ("size", "again_px", "searched"),
-    [((1280, 720), 1280, True), ((640, 360), 1280, False), ((1280, 720), None, False)],
-)
-def test_only_a_reduced_frame_can_be_searched_again_and_then_with_more_detail(
-    size, again_px, searched
-):
-    network = detecting((0.9, PLATE))
-    [found] = a_detector(network, again_px=again_px).find_again([frame(*size)])
-    assert bool(found) is searched
-    assert [pictures.shape for pictures in network.shown] == [(1, 736, 1280, 3)] * searched
-    a_detector(network, again_px=again_px).find([frame(*size)])
-    assert network.shown[-1].shape[2] == 640
-
-
-def test_a_detection_at_higher_resolution_is_returned_in_frame_pixels():
-    detector = a_detector(detecting((0.9, PLATE)), again_px=1280)
-    [nothing, [found]] = detector.find_again([frame(), frame(1280, 720)])
-    assert nothing == []
-    assert found.quad == pytest.approx(np.array(PLATE), abs=0.5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3000, 1)])
