@@ -6,6 +6,7 @@ import pytest
 from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.cuts import CutReader
 from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.odds import log_odds
 from services.recognition.engine.own_weights import find_own
 from services.recognition.engine.plate_search import (
@@ -329,6 +330,16 @@ def test_a_large_plate_that_the_closer_look_misplaces_is_read_where_the_second_s
         assert found[0].box.width_px == pytest.approx(width, abs=3)
 
 
+def test_the_first_search_returns_a_large_plate_once():
+    width = LARGE_PX + 4
+    plate = ((100, 160), (100 + width, 160), (100 + width, 160 + width / 2), (100, 160 + width / 2))
+    reader = reading({"plate": "7ABC123"})
+    engine = engine_of(detecting((0.9, plate)))
+    engine._reader = PlateReader(CutReader(reader), regions=US)
+    assert len(engine.read(frame())) == 1
+    assert sum(len(shown) for shown in reader.shown) == 1
+
+
 @pytest.mark.parametrize(
     ("score", "closer", "count"), [(0.7, 0.28, 0), (0.7, 0.32, 1), (0.55, 0.48, 1), (0.99, 0.0, 0)]
 )
@@ -571,6 +582,34 @@ def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
     )
     assert (len(engine._reader.versions) == 3) is named
     assert engine.name.endswith("/7" if packs == ("us",) else "/7-europe")
+
+
+@pytest.mark.parametrize(("again_px", "searched_at"), [(0, []), (1280, [1280])])
+def test_a_second_search_is_by_the_second_detectors_weights_at_its_own_size(again_px, searched_at):
+    engine = load_own(
+        packs=("us",),
+        detector_px=640,
+        detector_again_px=again_px,
+        detector_minimum=0.5,
+        legible_minimum=0.5,
+        region_minimum=0.9,
+        recut_below=0.0,
+        with_stacked=False,
+        opinion_model="ppocrv6-small",
+        opinion_below=0.0,
+    )
+    weights = find_own()
+    first, second = (
+        OnnxNetwork(path).about["version"] for path in (weights.detector, weights.second_detector)
+    )
+    assert first in engine.name
+    assert (second in engine.name) is bool(searched_at)
+    assert engine._search.versions == (first, *[second] * len(searched_at))
+    again = engine._search._again
+    assert [again.detector._longest_px for _ in searched_at] == searched_at
+    assert engine._search._first.detector._longest_px == 640
+    if again is not None:
+        assert again.closer._network.about["version"] == second
 
 
 def test_the_digest_covers_the_weights_of_the_second_opinion():
