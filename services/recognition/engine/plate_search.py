@@ -44,7 +44,7 @@ class Finder:
     detector: PlateDetector
     """Searches whole frames."""
     closer: CornerRefiner
-    """Finder closer at each place."""
+    """Looks closer at each place."""
 
 
 class PlateSearch:
