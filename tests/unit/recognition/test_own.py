@@ -476,23 +476,29 @@ def test_weights_that_are_not_there_are_named(tmp_path):
     assert find_own(tmp_path).digest == first
 
 
+def shipped(**settings):
+    """Return the engine with the weights that ship with the service; without a second search unless settings say so."""
+    usual = {
+        "packs": ("us",),
+        "detector_px": 640,
+        "detector_again_px": 0,
+        "detector_minimum": 0.5,
+        "legible_minimum": 0.5,
+        "region_minimum": 0.9,
+        "recut_below": 0.0,
+        "with_stacked": False,
+        "opinion_model": "ppocrv6-small",
+        "opinion_below": 0.0,
+    }
+    return load_own(**usual | settings)
+
+
 def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "services.recognition.engine.plateward.find_own", lambda: find_own(tmp_path)
     )
     with pytest.raises(NoSuchModel):
-        load_own(
-            packs=("us",),
-            detector_px=640,
-            detector_again_px=1280,
-            detector_minimum=0.5,
-            legible_minimum=0.5,
-            region_minimum=0.9,
-            recut_below=0.97,
-            with_stacked=False,
-            opinion_model="ppocrv6-small",
-            opinion_below=0.9,
-        )
+        shipped(detector_again_px=1280, recut_below=0.97, opinion_below=0.9)
 
 
 EUROPE = regions_of(("europe",))
@@ -568,36 +574,14 @@ def test_a_narrowed_frame_takes_what_is_less_probable(score, closer, count):
 
 @pytest.mark.parametrize(("packs", "named"), [(("us",), True), (("europe",), False)])
 def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
-    engine = load_own(
-        packs=packs,
-        detector_px=640,
-        detector_again_px=0,
-        detector_minimum=0.5,
-        legible_minimum=0.5,
-        region_minimum=0.9,
-        recut_below=0.0,
-        with_stacked=False,
-        opinion_model="ppocrv6-small",
-        opinion_below=0.0,
-    )
+    engine = shipped(packs=packs)
     assert (len(engine._reader.versions) == 3) is named
     assert engine.name.endswith("/7" if packs == ("us",) else "/7-europe")
 
 
 @pytest.mark.parametrize(("again_px", "searched_at"), [(0, []), (1280, [1280])])
 def test_a_second_search_is_by_the_second_detectors_weights_at_its_own_size(again_px, searched_at):
-    engine = load_own(
-        packs=("us",),
-        detector_px=640,
-        detector_again_px=again_px,
-        detector_minimum=0.5,
-        legible_minimum=0.5,
-        region_minimum=0.9,
-        recut_below=0.0,
-        with_stacked=False,
-        opinion_model="ppocrv6-small",
-        opinion_below=0.0,
-    )
+    engine = shipped(detector_again_px=again_px)
     weights = find_own()
     first, second = (
         OnnxNetwork(path).about["version"] for path in (weights.detector, weights.second_detector)
@@ -614,21 +598,7 @@ def test_a_second_search_is_by_the_second_detectors_weights_at_its_own_size(agai
 
 def test_the_digest_covers_the_weights_of_the_second_opinion():
     asked = [("ppocrv6-small", 0.0), ("ppocrv6-small", 0.6), ("ppocrv6-tiny", 0.6)]
-    engines = [
-        load_own(
-            packs=("us",),
-            detector_px=640,
-            detector_again_px=0,
-            detector_minimum=0.5,
-            legible_minimum=0.5,
-            region_minimum=0.9,
-            recut_below=0.0,
-            with_stacked=False,
-            opinion_model=model,
-            opinion_below=below,
-        )
-        for model, below in asked
-    ]
+    engines = [shipped(opinion_model=model, opinion_below=below) for model, below in asked]
     assert engines[0].digest == find_own().digest
     assert len({engine.digest for engine in engines}) == len(asked)
 
