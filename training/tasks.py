@@ -21,7 +21,7 @@ from training.rendering import Rendering
 from training.run import CannotRun, Run
 from training.samples import REGIONS, Samples, drawn
 from training.scenes import Backgrounds, compose
-from training.scenes.backgrounds import read_boxes
+from training.scenes.backgrounds import Split, read_boxes
 
 GROUP: Final = 16
 """The most pictures that are rendered between two pauses; about a tenth of a second."""
@@ -130,7 +130,7 @@ class Detecting:
                 f"Run {run.name} needs {run.dashcam} dashcam frames and found {frames}: DASHCAM=dir names the folder"
             )
         self._renderings = run.training, run.validation
-        load = partial(_backgrounds, cache=cache, dashcam=dashcam, pause=pause, scenes=scenes)
+        load = partial(loaded, cache=cache, dashcam=dashcam, pause=pause, scenes=scenes)
         self._training = load("train", run.training)
         self._validation = load("val", run.validation)
 
@@ -146,11 +146,11 @@ class Detecting:
 
     def draw(self, rng: np.random.Generator, count: int) -> Patches:
         """See `Task`."""
-        return _composed(rng, self._training, self._renderings[0], count)
+        return composed(rng, self._training, self._renderings[0], count)
 
     def draw_held_out(self, rng: np.random.Generator, count: int) -> Patches:
         """See `Task`."""
-        return _composed(rng, self._validation, self._renderings[1], count)
+        return composed(rng, self._validation, self._renderings[1], count)
 
     def join(self, groups: Sequence[Patches]) -> Patches:
         """See `Task`."""
@@ -169,14 +169,17 @@ class Detecting:
         return figures
 
 
-def _backgrounds(
-    split: Any,
+def loaded(
+    split: Split,
     rendering: Rendering,
+    *,
     cache: Path,
     dashcam: Path | None,
-    pause: Pausing,
-    scenes: int,
+    pause: Pausing = lambda: None,
+    scenes: int = SCENES,
 ) -> Backgrounds:
+    """Load the material of a configuration's scenes; what the folder `cache` lacks is rendered first."""
+
     def render(rng: np.random.Generator) -> Any:
         pause()
         return flat_plate(rng, rendering)
@@ -194,8 +197,9 @@ def _backgrounds(
     )
 
 
-def _composed(
+def composed(
     rng: np.random.Generator, backgrounds: Backgrounds, rendering: Rendering, count: int
 ) -> Patches:
+    """Compose patches."""
     scenes = [compose(rng, backgrounds, rendering=rendering) for _ in range(count)]
     return patches.gathered(scenes)
