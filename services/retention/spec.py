@@ -7,7 +7,7 @@ SPEC = ServiceSpec(
     name="retention",
     tags={
         "search": "Search, look-alikes and exports of reads.",
-        "records": "Single reads, captures and passes, and their images.",
+        "records": "Single reads, captures and passes, their images, and corrections of misread plates.",
         "holds": "Holds, which suspend destruction.",
         "evidence": "Evidence packages for portable media, and their booking.",
         "purges": "Destruction under the schedule: proposal, authorisation, execution, certificate.",

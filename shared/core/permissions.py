@@ -23,6 +23,7 @@ class Permission(StrEnum):
     HIT_DISPOSE = "hit:dispose"
     RECORD_SEARCH = "record:search"
     RECORD_EXPORT = "record:export"
+    RECORD_CORRECT = "record:correct"
     IMAGE_READ = "image:read"
     HOLD_READ = "hold:read"
     HOLD_MANAGE = "hold:manage"
@@ -97,6 +98,7 @@ _WORDS: Mapping[Permission, str] = {
     Permission.HIT_DISPOSE: "record what became of hits",
     Permission.RECORD_SEARCH: "search the records",
     Permission.RECORD_EXPORT: "save search results as a file",
+    Permission.RECORD_CORRECT: "correct misread plates",
     Permission.IMAGE_READ: "see pictures",
     Permission.HOLD_READ: "see the holds",
     Permission.HOLD_MANAGE: "place, export or release holds",
@@ -166,6 +168,7 @@ _WITH_PURPOSE = frozenset(
     {
         Permission.RECORD_SEARCH,
         Permission.RECORD_EXPORT,
+        Permission.RECORD_CORRECT,
         Permission.IMAGE_READ,
         Permission.AUDIT_READ,
         Permission.HOLD_MANAGE,

@@ -35,6 +35,7 @@ from shared.events.captures import (
     OtherCharacter,
     Place,
     ReadContradicted,
+    ReadCorrected,
     SignedCapture,
 )
 from shared.events.department_exports import ExportBegun, ExportImported, ExportMade
@@ -165,6 +166,7 @@ __all__ = [
     "PurposeRecord",
     "Read",
     "ReadContradicted",
+    "ReadCorrected",
     "ReadsBackfilled",
     "ReadsRecognised",
     "ReadsRecorded",

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from shared.core.types import Confidence, Latitude, Longitude, Ori, PlateText
-from shared.events.base import Event, Sealing
+from shared.events.base import AdministrativeEvent, Event, Sealing
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,6 +113,27 @@ class ReadContradicted(Event, frozen=True, kw_only=True, omit_defaults=True):
     count: int  # reads that contradict another
     read_ids: list[UUID]  # of them; the first, where there are very many
     plates: list[PlateText]  # the plates of these reads
+
+
+class ReadCorrected(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A person found that a read has another plate or state than its picture shows; the read itself never changes."""
+
+    TOPIC: ClassVar[str] = "alpr.read.corrected"
+    KEYED_BY: ClassVar[str] = "read_id"
+    SEALED: ClassVar[Sealing | None] = Sealing(
+        group="sighting",
+        open=frozenset(["actor", "correction_id", "captured_on"]),
+        day="captured_on",
+        read="read_id",
+    )
+
+    correction_id: UUID
+    read_id: UUID
+    captured_on: date  # UTC
+    plate_before: PlateText | None  # as recorded, or as the correction before said
+    plate: PlateText | None  # None: the picture shows no legible plate
+    region: str | None = None  # the issuer that the picture shows; None leaves it as it was
+    reason: str
 
 
 class CaptureProcessed(Event, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from services.console.actions import hotlists, records
 from services.console.actions.errors import PurposeNeeded, Refused
 from services.console.actions.purposes import declare
 from services.console.api.browser import PURPOSE, set_cookie
-from services.console.api.forms import Form, form_action
+from services.console.api.forms import Form, form_action, new_key
 from services.console.api.pages import page, picture_page
 from services.console.api.sign_in import to
 from services.console.api.visit import (
@@ -150,6 +150,43 @@ async def show_read_picture(request: Request, read_id: UUID, visit: Working) -> 
         src=f"/captures/{read['capture_id']}/image",
         back=START,
         back_name="Back to the search",
+    )
+
+
+@router.get("/reads/{read_id}/correction", dependencies=[allowed(records.CORRECT)])
+async def show_correction(request: Request, read_id: UUID, visit: Working) -> Response:
+    """Show a read, the plate's picture, its corrections, and the form to correct it."""
+    return await _correction_page(request, visit, read_id, {})
+
+
+@router.post("/reads/{read_id}/correction")
+async def correct_read(request: Request, read_id: UUID, form: Form, visit: Working) -> Response:
+    """Correct a read. A POST, so that no URL contains a plate; the form's key makes a repeat harmless."""
+    answer = await form_action(records.correct(visit, read_id, form))
+    if isinstance(answer, Refused):
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise answer
+        return await _correction_page(request, visit, read_id, form, answer)
+    return to(request, f"/reads/{read_id}/correction")
+
+
+async def _correction_page(
+    request: Request,
+    visit: Visit,
+    read_id: UUID,
+    form: Mapping[str, str],
+    problem: Refused | None = None,
+) -> Response:
+    read = await records.read(visit, read_id)
+    return page(
+        request,
+        "correction.html",
+        visit,
+        problem.status if problem else HTTPStatus.OK,
+        read=read,
+        form=form,
+        key=form.get("key") or new_key(),
+        problem=problem,
     )
 
 

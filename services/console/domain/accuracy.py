@@ -7,6 +7,7 @@ from typing import Any
 JUDGEMENTS: Mapping[str, str] = {
     "right": "the plate on record is right",
     "wrong": "the plate on record is a misread",
+    "corrected": "the plate on record is a misread, and corrected",
 }
 SOURCES: Mapping[str | None, str] = {"edge": "camera", "recognition": "engine", None: "any"}
 

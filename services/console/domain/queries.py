@@ -168,3 +168,9 @@ def decision_of(form: Mapping[str, str]) -> dict[str, Any]:
 def _area(form: Mapping[str, str]) -> dict[str, Any]:
     circle = {name: number(form[name]) for name in CIRCLE if name in form}
     return {"area": circle} if circle else {}
+
+
+def correction_of(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the body of a correction: the plate and the state in the picture, or that it shows no legible plate."""
+    body = required(form, "reason") | chosen(form, "region")
+    return body | {"plate": None if form.get("illegible") == "yes" else form.get("plate", "")}

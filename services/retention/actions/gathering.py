@@ -18,6 +18,7 @@ from services.retention.actions.package_lines import (
     CUT_TYPE,
     cell,
     columns_of,
+    corrections_of,
     doubts,
     image_path,
     plain_capture,
@@ -129,6 +130,7 @@ async def gather_records(
             contents.hits += len(hits)
             for read in chunk:
                 plain = plain_read(read, kinds, images=images, cut=is_cut)
+                plain["corrections"] = corrections_of(read, whole=released.whole)
                 if released.whole:
                     plain |= doubts(read)
                 if released.has_hits:

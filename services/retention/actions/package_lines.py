@@ -16,7 +16,7 @@ from services.retention.store.records import Capture, Read
 COLUMNS = (
     "read_id", "captured_at", "plate", "plate_as_read", "region", "confidence", "latitude", "longitude",
     "heading_deg", "device_id", "device_name", "capture_id", "source", "model", "received_at", "image",
-    "crop", "late",
+    "crop", "late", "corrections",
 )  # fmt: skip
 _DOUBTS = ("misread_risk", "alternatives", "pass_id", "pass_agrees", "hits")
 CUT_TYPE = "image/png"
@@ -63,6 +63,25 @@ def plain_read(read: Read, kinds: Mapping[UUID, str], *, images: bool, cut: bool
         else None,
         "crop": f"crops/{read.read_id}{suffix}" if images and read.crop_key else None,
     }
+
+
+def corrections_of(read: Read, *, whole: bool) -> list[dict[str, Any]]:
+    """Return the corrections of a read, oldest first; with `whole`, also who made each, and why."""
+    lines = []
+    for one in read.corrections:
+        line: dict[str, Any] = {
+            "plate": one.finding.plate,
+            "region": one.finding.region,
+            "corrected_at": one.corrected_at.isoformat(),
+        }
+        if whole:
+            line |= {
+                "correction_id": str(one.correction_id),
+                "reason": one.reason,
+                "corrected_by": msgspec.structs.asdict(one.corrected_by),
+            }
+        lines.append(line)
+    return lines
 
 
 def doubts(read: Read) -> dict[str, Any]:

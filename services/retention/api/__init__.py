@@ -3,6 +3,7 @@
 from services.retention.api import (
     accuracy,
     bookings,
+    corrections,
     custody,
     exports,
     holds,
@@ -19,6 +20,7 @@ router = routes_of(
     searches.router,
     read_exports.router,
     records.router,
+    corrections.router,
     passes.router,
     holds.router,
     exports.router,

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from services.retention.domain.corrections import Finding
+
 SMALLEST_CELL = 10
 """A cell of fewer judged reads has no figures, so that none of them describes a single record."""
 
@@ -22,10 +24,20 @@ _FOLD = str.maketrans("OQI", "001")
 
 
 class Judgement(StrEnum):
-    """What people said of a read when they verified its hits."""
+    """What people said of a read when they verified its hits or corrected it."""
 
     RIGHT = "right"
     WRONG = "wrong"
+    CORRECTED = "corrected"
+    """Wrong, and the plate in the picture is known."""
+
+
+class Verdict(NamedTuple):
+    """A judgement, and the plate that the engine's reading is compared with."""
+
+    judgement: Judgement
+    plate: str
+    """The plate in the picture; the recorded one if the judgement is `wrong`."""
 
 
 class Reading(NamedTuple):
@@ -54,7 +66,7 @@ class JudgedRead:
     read_id: UUID
     cell: Cell
     plate: str
-    """As recorded; the plate in the picture if the judgement is `right`."""
+    """See `Verdict`."""
     crop_key: str = field(repr=False)
 
 
@@ -66,7 +78,7 @@ class Bin(msgspec.Struct):
 
 
 class Figures(msgspec.Struct):
-    """Counts of a cell: what the engine reads in the crops, compared with the recorded plates.
+    """Counts of a cell: what the engine reads in the crops, compared with the recorded or corrected plates.
 
     `judged` is the sum of `exact`, `folded`, `one_edit`, `further` and `no_read`.
     """
@@ -189,13 +201,22 @@ def _rest(
     )
 
 
-def judgement_of(outcomes: Iterable[str]) -> Judgement | None:
-    """Return what the verifications of a read's hits say of its plate; None if nothing, or if they disagree.
+def verdict_of(
+    recorded: str, outcomes: Iterable[str], correction: Finding | None = None
+) -> Verdict | None:
+    """Return what verifications and the last correction of a read say of its plate; None if nothing, or they disagree.
 
     A wrong state leaves the plate right. `list_out_of_date` and `dismissed` say nothing of the read.
     """
     said = {_OF_OUTCOME[outcome] for outcome in outcomes if outcome in _OF_OUTCOME}
-    return said.pop() if len(said) == 1 else None
+    if correction is not None:
+        said.add(Judgement.RIGHT if correction.plate == recorded else Judgement.WRONG)
+    if len(said) != 1:
+        return None
+    judgement = said.pop()
+    if judgement is Judgement.WRONG and correction is not None and correction.plate is not None:
+        return Verdict(Judgement.CORRECTED, correction.plate)
+    return Verdict(judgement, recorded)
 
 
 _OF_OUTCOME = {

@@ -202,6 +202,7 @@ class PageMaker:
         facts = {
             "plate_as_read": read["plate_as_read"],
             "plate_as_searched": read["plate"],
+            "corrected": [_correction(one) for one in read.get("corrections", [])],
             "state_of_the_plate": read["region"] or "not determined",
             "probability_of_the_least_certain_character": read["confidence"],
             "risk_of_a_misread": read.get("misread_risk"),
@@ -253,6 +254,15 @@ def _figure(what: str, picture: Picture) -> Html:
     caption = ("File ", tag("code", picture.path), ", SHA-256 ", tag("code", picture.sha256))
     image = tag("img", src=quote(picture.path), alt=what)
     return tag("figure", image, tag("figcaption", f"{what}. ", *caption))
+
+
+def _correction(one: Mapping[str, Any]) -> str:
+    """Return a correction as a sentence: what the picture shows, and who said so, if the package has it."""
+    plate = one["plate"] or "no legible plate"
+    state = f" of {one['region']}" if one["region"] else ""
+    by = one.get("corrected_by")
+    person = f" by {by['name']}, {by['title']}: {one['reason']}" if by else ""
+    return f"the picture shows {plate}{state} ({one['corrected_at']}{person})"
 
 
 def _place(line: Mapping[str, Any]) -> str:

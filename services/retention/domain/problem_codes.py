@@ -33,6 +33,15 @@ class Code(ProblemCode):
     CAPTURE_UNKNOWN = NotFound, "there is no such capture"
     CROP_UNKNOWN = NotFound, "there is no picture of this plate"
     PASS_UNKNOWN = NotFound, "there is no such pass"
+    READ_CORRECTED_TO_SAME = (
+        Conflict,
+        "this read has that plate and state already: give what the picture shows instead",
+    )
+    READ_CORRECTION_WITHOUT_PLATE = InvalidInput, "leave it out where no plate is legible"
+    READ_CORRECTION_KEY_REUSED = (
+        Conflict,
+        "another correction has this Idempotency-Key; use a new key",
+    )
     IMAGE_CHANGED = (
         Unavailable,
         "the stored image differs from its recorded SHA-256 and is not sent",

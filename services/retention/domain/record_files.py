@@ -25,6 +25,7 @@ COLUMNS = (
     "read_id", "capture_id", "plate", "plate_as_read", "region", "confidence", "captured_at", "received_at", "late",
     "device_id", "device_name", *(f"place.{name}" for name in _PLACE), "source", "model", "misread_risk",
     *(f"vehicle.{name}" for name in _VEHICLE), "has_crop", "has_image", "pass_id", "pass_agrees", "hits",
+    "corrections",
 )  # fmt: skip
 """The columns of the CSV file: names of the API. Readings of single characters are in the other formats alone."""
 

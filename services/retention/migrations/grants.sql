@@ -7,7 +7,7 @@ GRANT SELECT, INSERT, UPDATE ON devices, purge_runs, evidence_exports, hold_revi
 GRANT SELECT, INSERT, UPDATE, DELETE ON packages TO {role};
 GRANT SELECT, INSERT, UPDATE (released_by, released_at, release_reason, confirmed_by, confirmed_at,
     confirmation_reason) ON holds TO {role};
-GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plates TO {role};
+GRANT SELECT, INSERT, DELETE ON reads, captures, held_reads, held_captures, plates, read_corrections TO {role};
 GRANT SELECT, INSERT, DELETE ON device_days, passes, pass_reads, open_passes, slice_digests, slice_objects, slice_plates, month_changes
     TO {role};
 GRANT SELECT ON kept_reads TO {role};

@@ -16,8 +16,10 @@ from services.retention.domain.accuracy import (
     Cell,
     JudgedRead,
     Row,
-    judgement_of,
+    Verdict,
+    verdict_of,
 )
+from services.retention.domain.corrections import Finding
 from services.retention.domain.plates import plate_of
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
@@ -67,21 +69,30 @@ _FAILED = text(
 )
 _END = text("DELETE FROM accuracy_reports WHERE requested_at < :before AND state <> 'requested'")
 
-# Only `reads`: a record that a hold alone keeps is kept for its case. Of a hit that matched by a look-alike,
-# it is not known which of the two plates was verified.
+# Of corrections, the last one of a read. Only `reads`: a record that a hold alone keeps is kept for its case. Of a hit
+# that matched by a look-alike, it is not known which of the two plates was verified.
 _JUDGED = text(
     """
+    WITH judged AS (
+        SELECT h.read_id, h.captured_at, h.outcome, FALSE AS is_corrected, CAST(NULL AS bigint) AS corrected_to
+        FROM hits h
+        WHERE h.outcome IS NOT NULL AND h.captured_at >= :captured_from AND h.captured_at < :captured_to
+            AND EXISTS (SELECT FROM hit_events e WHERE e.hit_id = h.hit_id AND e.kind = 'raised'
+                AND e.body ->> 'plate_read' = e.body ->> 'plate_listed')
+        UNION ALL
+        SELECT c.read_id, c.captured_at, NULL, TRUE, c.plate_id FROM read_corrections c
+        WHERE c.captured_at >= :captured_from AND c.captured_at < :captured_to
+            AND NOT EXISTS (SELECT FROM read_corrections l WHERE l.read_id = c.read_id AND l.seq > c.seq)
+    )
     SELECT r.read_id, r.captured_at, r.device_id, d.device_name, r.region, r.source, r.plate_id, r.crop_key,
-        array_agg(h.outcome) AS outcomes
-    FROM hits h
-    JOIN reads r ON r.read_id = h.read_id AND r.captured_at = h.captured_at
+        array_remove(array_agg(j.outcome), NULL) AS outcomes, bool_or(j.is_corrected) AS is_corrected,
+        max(j.corrected_to) AS corrected_to
+    FROM judged j
+    JOIN reads r ON r.read_id = j.read_id AND r.captured_at = j.captured_at
     JOIN devices d ON d.device_id = r.device_id
-    WHERE h.outcome IS NOT NULL AND r.crop_key IS NOT NULL AND r.agency_ori = ANY(:agencies)
+    WHERE r.crop_key IS NOT NULL AND r.agency_ori = ANY(:agencies)
         AND r.captured_at >= :captured_from AND r.captured_at < :captured_to
-        AND h.captured_at >= :captured_from AND h.captured_at < :captured_to
         AND (cardinality(CAST(:device_ids AS uuid[])) = 0 OR r.device_id = ANY(:device_ids))
-        AND EXISTS (SELECT FROM hit_events e WHERE e.hit_id = h.hit_id AND e.kind = 'raised'
-            AND e.body ->> 'plate_read' = e.body ->> 'plate_listed')
     GROUP BY r.read_id, r.captured_at, r.device_id, d.device_name, r.region, r.source, r.plate_id, r.crop_key
     ORDER BY r.captured_at DESC, r.read_id
     LIMIT :limit
@@ -194,7 +205,7 @@ class AccuracyQueue:
 
 
 class JudgedReads:
-    """Reads with a crop whose hits people verified."""
+    """Reads with a crop whose hits people verified, or that people corrected."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -202,7 +213,7 @@ class JudgedReads:
     async def of_report(self, grant: Grant, report: Report) -> list[JudgedRead]:
         """Return the judged reads of a report, the newest first, and disclose them.
 
-        Leaves out reads whose verifications disagree, and those that only a hold keeps.
+        Leaves out reads of which verifications and correction disagree, and those that only a hold keeps.
         """
         parameters = {
             "agencies": sorted(grant.agencies),
@@ -212,22 +223,24 @@ class JudgedReads:
             "limit": MOST_READS,
         }
         rows = (await self._connection.execute(_JUDGED, parameters)).all()
-        judged = [(row, judgement_of(row.outcomes)) for row in rows]
+        judged = [(row, _verdict(row)) for row in rows]
         found = [
             JudgedRead(
                 read_id=row.read_id,
-                cell=Cell(row.device_id, row.device_name, row.region, row.source, judgement),
-                plate=plate_of(row.plate_id),
+                cell=Cell(
+                    row.device_id, row.device_name, row.region, row.source, verdict.judgement
+                ),
+                plate=verdict.plate,
                 crop_key=row.crop_key,
             )
-            for row, judgement in judged
-            if judgement is not None
+            for row, verdict in judged
+            if verdict is not None
         ]
         # The plates are not part of it: the job shows none to a person.
         disclosed = [
             Disclosed(record_id=row.read_id, captured=row.captured_at)
-            for row, judgement in judged
-            if judgement is not None
+            for row, verdict in judged
+            if verdict is not None
         ]
         await disclose(self._connection, grant, "measured_crop", disclosed)
         return found
@@ -236,6 +249,15 @@ class JudgedReads:
         """Return which of these reads no purge has destroyed."""
         rows = await self._connection.execute(_HELD, {"ids": list(read_ids)})
         return frozenset(rows.scalars())
+
+
+def _verdict(row: DatabaseRow[Any]) -> Verdict | None:
+    """Return what people said of the read of a row of `_JUDGED`."""
+    recorded = plate_of(row.plate_id)
+    if not row.is_corrected:
+        return verdict_of(recorded, row.outcomes)
+    finding = Finding(None if row.corrected_to is None else plate_of(row.corrected_to), None)
+    return verdict_of(recorded, row.outcomes, finding)
 
 
 def _json(value: object) -> str:

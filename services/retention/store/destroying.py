@@ -65,7 +65,7 @@ _DELETE_FLAGS = tuple(
         f"DELETE FROM {table} r WHERE {IN_SPAN}"  # noqa: S608 - constants
         " AND NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
     )
-    for table in ("hits", "pass_reads")
+    for table in ("hits", "pass_reads", "read_corrections")
 )
 
 
@@ -112,6 +112,8 @@ _FREED_READS = text(
         DELETE FROM hits USING freed WHERE hits.read_id = freed.read_id
     ), memberships AS (
         DELETE FROM pass_reads USING freed WHERE pass_reads.read_id = freed.read_id
+    ), corrections AS (
+        DELETE FROM read_corrections USING freed WHERE read_corrections.read_id = freed.read_id
     ), objects AS (
         INSERT INTO doomed_objects (object_key, run_id)
         SELECT DISTINCT key, CAST(:run_id AS uuid) FROM (
@@ -164,11 +166,12 @@ _FREED = {"reads": _FREED_READS, "captures": _FREED_CAPTURES}
 
 _NEXT_TIME = "SELECT {column} FROM {table} WHERE {column} > :after AND {column} < :before ORDER BY 1 OFFSET :most LIMIT 1"
 _WITHOUT_READ = "NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
-# Flags of hits, and memberships of passes, whose read is destroyed or never came. A pass is deleted with the last of
+# Flags of hits, memberships of passes, and corrections, whose read is destroyed or never came. A pass is deleted with the last of
 # its reads: a read under a hold keeps the pass and its vote.
 _LEFT_BEHIND = {
     "hits": ("captured_at", _WITHOUT_READ),
     "pass_reads": ("captured_at", _WITHOUT_READ),
+    "read_corrections": ("captured_at", _WITHOUT_READ),
     "passes": ("first_at", "NOT EXISTS (SELECT FROM pass_reads m WHERE m.pass_id = r.pass_id)"),
     "open_passes": ("last_at", "true"),
     "pass_due": ("last_at", "true"),

@@ -5,6 +5,7 @@
 | a month | writers of records of a month old enough to be purged | the purge that drops that month |
 | plates | writers of records | the removal of plates without reads |
 | passes of a device | – | the worker that makes passes of its reads |
+| corrections of a read | – | adding one |
 | holds | – | placing a hold; the last check of the holds before a purge commits |
 
 Every transaction acquires them in this order, and a month's before it touches any table, so they cannot deadlock. The
@@ -20,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.postgres.database import Database
 
-MONTH, PLATES, HOLDS, PARTITIONS, PASSES, PURGER, ACCURACY = range(46801, 46808)
+MONTH, PLATES, HOLDS, PARTITIONS, PASSES, PURGER, ACCURACY, CORRECTIONS = range(46801, 46809)
 """First keys of this service's locks; the second key is a hash of the schema and the name."""
 
 SHARED_SQL = "SELECT pg_advisory_xact_lock_shared($1, hashtext(current_schema() || $2))"

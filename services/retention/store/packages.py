@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.frame_cuts import Box
 from services.retention.store.conditions import Conditions, of_captures, of_reads
+from services.retention.store.corrections import LAST_PLATE
 from services.retention.store.records import (
     CAPTURE_COLUMNS,
     COLUMNS,
@@ -211,7 +212,7 @@ class Released:
     """The records of a request in order of time, in chunks, including those that only a hold keeps.
 
     With `whole`, includes captures without a read plate, and the hits of every list.
-    Otherwise includes only hits of lists from `sources`.
+    Otherwise includes only hits of lists from `sources`, and no read of a plate that was corrected to another one.
     """
 
     def __init__(
@@ -230,6 +231,9 @@ class Released:
         self._sources = None if whole else sorted(sources)
         self._scope = of_reads(criteria, "c")
         self._scope.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        if not whole and criteria.plate is not None:
+            # By its picture it is another vehicle, which the request does not name.
+            self._scope.add(f"coalesce({LAST_PLATE} = r.plate_id, TRUE)")
         self._frames: Conditions | None = None
         if whole and not criteria.names_reads:
             self._frames = of_captures(criteria, "f")

@@ -10,10 +10,12 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.retention.domain.corrections import Correction
 from services.retention.domain.criteria import Criteria, scope_of
 from services.retention.domain.details import NO_DETAILS, Details
 from services.retention.domain.plates import plate_of
 from services.retention.store import conditions
+from services.retention.store.corrections import AS_JSON, correction_of
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.core.permissions import Permission
@@ -27,21 +29,24 @@ COLUMNS = (
 _FIELDS = tuple(column.removeprefix("r.") for column in COLUMNS.split(", "))
 _NAMES = text("SELECT device_id, device_name FROM devices WHERE device_id = ANY(:ids)")
 _BESIDE = text(
-    """
+    f"""
     SELECT device_id AS id, device_name, CAST(NULL AS uuid) AS pass_id, CAST(NULL AS bigint) AS plate_id,
         CAST(NULL AS uuid) AS hit_id, NULL AS record_kind, NULL AS tier, NULL AS source, NULL AS outcome,
-        NULL AS disposition
+        NULL AS disposition, CAST(NULL AS jsonb) AS correction, CAST(NULL AS bigint) AS seq
     FROM devices WHERE device_id = ANY(:devices)
     UNION ALL
-    SELECT m.read_id, NULL, m.pass_id, p.plate_id, NULL, NULL, NULL, NULL, NULL, NULL
+    SELECT m.read_id, NULL, m.pass_id, p.plate_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
     FROM pass_reads m JOIN passes p USING (pass_id) WHERE m.read_id = ANY(:reads)
     UNION ALL
-    SELECT read_id, NULL, NULL, NULL, hit_id, record_kind, tier, source, outcome, disposition
+    SELECT read_id, NULL, NULL, NULL, hit_id, record_kind, tier, source, outcome, disposition, NULL, NULL
     FROM hits WHERE read_id = ANY(:reads) AND source = ANY(:sources)
-    ORDER BY hit_id
-    """
+    UNION ALL
+    SELECT read_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {AS_JSON}, seq
+    FROM read_corrections WHERE read_id = ANY(:reads)
+    ORDER BY hit_id, seq
+    """  # noqa: S608 - constants
 )
-"""What is stored beside reads, in one round trip: names of devices, passes, and hits of some sources."""
+"""What is stored beside reads, in one round trip: names of devices, passes, hits of some sources, and corrections."""
 
 CAPTURE_COLUMNS = (
     "r.capture_id, r.captured_at, r.received_at, r.latitude, r.longitude, r.heading_deg, r.device_id,"
@@ -97,6 +102,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     """Whether it arrived later than its device may keep it back; None for reads from before this was judged."""
     pass_flag: PassFlag | None = None
     hits: tuple[HitFlag, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    """Oldest first; the last one is in force."""
 
 
 @dataclass(frozen=True)
@@ -275,7 +282,7 @@ class Records:
             "reads": list(plates),
             "sources": sorted(grant.principal.sources),
         }
-        found = _Beside({}, {}, {})
+        found = _Beside({}, {}, {}, {})
         for row in await self._connection.execute(_BESIDE, values):
             if row.pass_id is not None:
                 found.passes[row.id] = PassFlag(row.pass_id, row.plate_id == plates[row.id])
@@ -289,17 +296,20 @@ class Records:
                     disposition=row.disposition,
                 )
                 found.hits.setdefault(row.id, []).append(hit)
+            elif row.correction is not None:
+                found.corrections.setdefault(row.id, []).append(correction_of(row.correction))
             else:
                 found.names[row.id] = row.device_name
         return found
 
 
 class _Beside(NamedTuple):
-    """What is stored beside reads: names by device, passes and hits by read."""
+    """What is stored beside reads: names by device; passes, hits and corrections by read."""
 
     names: dict[UUID, str]
     passes: dict[UUID, PassFlag]
     hits: dict[UUID, list[HitFlag]]
+    corrections: dict[UUID, list[Correction]]
 
 
 def _read(row: Row[Any], beside: _Beside) -> Read:
@@ -311,5 +321,6 @@ def _read(row: Row[Any], beside: _Beside) -> Read:
         details=NO_DETAILS if details is None else msgspec.convert(details, Details),
         pass_flag=beside.passes.get(read_id),
         hits=tuple(beside.hits.get(read_id, ())),
+        corrections=tuple(beside.corrections.get(read_id, ())),
         **plain,
     )

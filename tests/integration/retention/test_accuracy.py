@@ -22,6 +22,7 @@ from shared.events import AccessAttempted, Actor, HitVerified, RecordsDisclosed
 from shared.testing import FakeObjects
 from tests.e2e.frames import frame
 from tests.integration.retention.conftest import ORI, a_hit, a_read, started
+from tests.integration.retention.correcting import correct
 from tests.integration.retention.exporting import send
 from tests.integration.retention.holding import LONG_AGO, OTHER, place
 from tests.integration.retention.purging import DUE, purge
@@ -133,6 +134,56 @@ async def test_a_report_compares_the_engine_with_verified_reads_by_camera_state_
     assert (wrong["judgement"], wrong["region"], wrong["source"]) == ("wrong", None, "recognition")
     assert wrong["device_id"] == str(OTHER)
     assert (wrong["figures"]["exact"], wrong["figures"]["one_edit"]) == (0, 11)
+
+
+async def corrected_some(
+    retention, count, plate="7A8C123", crop="7A8C123 0.9", at=NOON, outcome=None
+):
+    """Store so many reads of 7ABC123, a second apart, and correct each."""
+    for n in range(count):
+        read = await judge(retention, "7ABC123", outcome, crop, at=at - timedelta(seconds=n))
+        await correct(retention, read, plate)
+        yield read
+
+
+@pytest.mark.clause("468.3.1(d)/accuracy")
+async def test_corrected_reads_are_measured_against_the_plate_in_their_picture(measuring):
+    at = NOON - timedelta(hours=1)
+    reads = [read async for read in corrected_some(measuring, 11)]
+    twice = [read async for read in corrected_some(measuring, 2, "7ABC128", at=at)]
+    for read in twice:  # the last one is in force
+        await correct(measuring, read, "7A8C123")
+    misread = corrected_some(measuring, 3, at=at - timedelta(hours=1), outcome="misread")
+    reads += [read async for read in misread]
+    disputed = corrected_some(measuring, 5, at=at - timedelta(hours=2), outcome="correct_read")
+    assert [read async for read in disputed]
+    report = await measured(measuring)
+    [row] = report["rows"]
+    assert (row["judgement"], row["device_id"]) == ("corrected", str(reads[0].device_id))
+    assert (row["figures"]["judged"], row["figures"]["exact"]) == (16, 16)
+    [disclosed] = [
+        event
+        for event in await measuring.emitted(RecordsDisclosed)
+        if event.record_kind == "measured_crop"
+    ]
+    assert sorted(disclosed.all_ids) == sorted(str(read.read_id) for read in (*reads, *twice))
+
+
+async def test_reads_corrected_to_nothing_are_wrong_and_those_of_another_state_right(measuring):
+    assert [read async for read in corrected_some(measuring, 10, None, "7ABC123 0.9")]
+    right = [
+        await judge(measuring, "7ABC123", None, "7ABC123 0.9", at=NOON - timedelta(hours=2 + n))
+        for n in range(10)
+    ]
+    for read in right:
+        await correct(measuring, read, "7ABC123", region="NV")
+    uncropped = a_read("7ABC123", NOON - timedelta(days=1))
+    await measuring.store(uncropped)
+    await correct(measuring, uncropped, "7A8C123")
+    rows = {row["judgement"]: row["figures"] for row in (await measured(measuring))["rows"]}
+    assert {name: (one["judged"], one["exact"]) for name, one in rows.items()} == {
+        "wrong": (10, 10), "right": (10, 10),
+    }  # fmt: skip
 
 
 @pytest.mark.clause("468.3.1(d)/accuracy")

@@ -11,13 +11,16 @@ from services.retention.domain.accuracy import (
     Figures,
     Judgement,
     Reading,
+    Verdict,
     is_one_edit,
-    judgement_of,
     rows_of,
+    verdict_of,
 )
+from services.retention.domain.corrections import Finding
+from shared.core.types import PlateText
 
 CAMERA = UUID(int=1)
-RIGHT, WRONG = Judgement.RIGHT, Judgement.WRONG
+RIGHT, WRONG, CORRECTED = Judgement.RIGHT, Judgement.WRONG, Judgement.CORRECTED
 
 
 def a_cell(
@@ -89,7 +92,28 @@ def test_a_confidence_has_its_bin(confidence: float, place: int) -> None:
     ],
 )
 def test_verifications_judge_a_read(outcomes: list[str], judgement: Judgement | None) -> None:
-    assert judgement_of(outcomes) is judgement
+    verdict = verdict_of("7ABC123", outcomes)
+    assert verdict == (judgement and Verdict(judgement, "7ABC123"))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "plate", "verdict"),
+    [
+        ([], "7A8C123", Verdict(CORRECTED, "7A8C123")),
+        ([], None, Verdict(WRONG, "7ABC123")),
+        ([], "7ABC123", Verdict(RIGHT, "7ABC123")),  # another state, or corrected back
+        (["misread"], "7A8C123", Verdict(CORRECTED, "7A8C123")),
+        (["misread"], None, Verdict(WRONG, "7ABC123")),
+        (["misread"], "7ABC123", None),
+        (["correct_read"], "7A8C123", None),
+        (["wrong_state"], "7ABC123", Verdict(RIGHT, "7ABC123")),
+        (["dismissed"], "7A8C123", Verdict(CORRECTED, "7A8C123")),
+    ],
+)
+def test_a_correction_judges_a_read_and_says_its_plate(
+    outcomes: list[str], plate: PlateText | None, verdict: Verdict | None
+) -> None:
+    assert verdict_of("7ABC123", outcomes, Finding(plate, None)) == verdict
 
 
 @pytest.mark.clause("468.3.1(d)/accuracy")

@@ -9,15 +9,17 @@ from pydantic.config import JsonDict
 from services.retention.actions.holds import NewHold
 from services.retention.actions.purges import Proposal
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
+from services.retention.domain.corrections import Finding
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.destruction import Kind
 from services.retention.domain.problem_codes import Code
 from services.retention.domain.record_files import FileFormat
-from shared.core.errors import ValueRefused
+from shared.core.errors import InvalidInput, ValueRefused
 from shared.core.fields import Moment, storable
 from shared.core.regions import Region, parse_region
+from shared.core.types import PlateText
 from shared.core.vehicles import COLOURS, colour_named, make_named
-from shared.http.models import After, PlatePatternText, Reason, RequestBody
+from shared.http.models import After, PlatePatternText, Reason, RequestBody, WholePlate
 
 Line = Annotated[
     str,
@@ -115,6 +117,19 @@ MakeText = Annotated[
 ]
 
 
+RegionText = Annotated[str, Field(min_length=2, max_length=10, examples=["US-CA"])]
+
+
+def _region_of(text: str | None, department_state: str) -> Region | None:
+    """Return the region of a request's field, None without one. Raises: InvalidInput for an unknown region."""
+    if text is None:
+        return None
+    try:
+        return parse_region(text, department_state)
+    except ValueRefused as exc:
+        raise exc.at("body.region") from None
+
+
 class ReadsQuery(RequestBody):
     """Conditions on reads: a plate or a pattern of one, or all vehicles at some place, in a window of time."""
 
@@ -138,7 +153,7 @@ class ReadsQuery(RequestBody):
     captured_to: Moment
     device_ids: Annotated[list[UUID], Field(max_length=200, default_factory=list)]
     area: AreaIn | None = None
-    region: Annotated[str, Field(min_length=2, max_length=10, examples=["US-CA"])] | None = None
+    region: RegionText | None = None
     """`US-CA`, `CA` for a state of the department's own country, or a country that issues plates itself.
     The search also finds reads without a determined region."""
     minimum_confidence: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -151,12 +166,7 @@ class ReadsQuery(RequestBody):
 
     def parsed_region(self, department_state: str) -> Region | None:
         """Return the full form of the region, None without one. Raises: InvalidInput for an unknown region."""
-        if self.region is None:
-            return None
-        try:
-            return parse_region(self.region, department_state)
-        except ValueRefused as exc:
-            raise exc.at("body.region") from None
+        return _region_of(self.region, department_state)
 
     def criteria(self, region: Region | None = None) -> Criteria:
         """Return the domain's criteria; `region` is the full form of the request's region."""
@@ -199,6 +209,33 @@ class ReadExportQuery(ReadsQuery):
     """`csv` (RFC 4180), `ndjson` (JSON lines) or `geojson` (RFC 7946)."""
     after: After | None = None
     """`next` of the end of an incomplete file, with the same conditions: the reads that it lacks."""
+
+
+class CorrectionIn(RequestBody):
+    """What the picture of a misread plate shows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"plate": "7ABC128", "reason": "The picture shows an 8 where the record has a B"}
+            ]
+        }
+    )
+
+    plate: WholePlate | None
+    """The plate in the picture; null if it shows no legible one."""
+    region: RegionText | None = None
+    """The state or country on the plate, as in a search; null if it is that of the record, or if none is legible."""
+    reason: Reason
+
+    def finding(self, department_state: str) -> Finding:
+        """Return what the picture shows. Raises: InvalidInput for an unknown region, or one without a plate."""
+        region = _region_of(self.region, department_state)
+        if self.plate is None:
+            if region is not None:
+                raise InvalidInput(Code.READ_CORRECTION_WITHOUT_PLATE, field="region")
+            return Finding(None, None)
+        return Finding(PlateText(self.plate), region.region if region else None)
 
 
 class CriteriaIn(RequestBody):

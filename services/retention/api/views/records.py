@@ -7,13 +7,14 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from services.retention.domain.corrections import Correction
 from services.retention.domain.details import Vehicle, characters_of
 from services.retention.store.records import Capture, HitFlag, Read
 from shared.access.grant import Grant
 from shared.accounts.picture_links import LINK_TOKEN, PictureLinks
 from shared.core.permissions import Permission
 from shared.core.types import Direction
-from shared.http.models import BoxOut
+from shared.http.models import BoxOut, PersonOut
 
 
 class PlaceOut(BaseModel):
@@ -77,8 +78,33 @@ class HitOut(BaseModel):
     disposition: str | None = None
 
 
+class CorrectionOut(BaseModel):
+    """A person's finding that a read was recorded wrong. It never changes; a further one takes its place."""
+
+    correction_id: UUID
+    plate: str | None
+    """The plate that the picture shows; null if it shows no legible one."""
+    region: str | None = None
+    """The issuer that the picture shows, ISO 3166-2; null if it is that of the record."""
+    reason: str
+    corrected_by: PersonOut
+    corrected_at: datetime
+
+    @classmethod
+    def of(cls, correction: Correction) -> "CorrectionOut":
+        """Return the view of a correction."""
+        return cls(
+            correction_id=correction.correction_id,
+            plate=correction.finding.plate,
+            region=correction.finding.region,
+            reason=correction.reason,
+            corrected_by=PersonOut.model_validate(correction.corrected_by),
+            corrected_at=correction.corrected_at,
+        )
+
+
 class ReadOut(BaseModel):
-    """One read of a plate."""
+    """One read of a plate, as it was recorded; it never changes."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -147,6 +173,8 @@ class ReadOut(BaseModel):
     pass_agrees: bool | None = None
     """Whether the pass has the same plate. If false, check the pass before you act on this read."""
     hits: list[HitOut] = []
+    corrections: list[CorrectionOut] = []
+    """What people saw in the picture instead, oldest first; the last one is in force."""
 
     @classmethod
     def of(cls, read: Read, *, crop_url: str | None = None) -> "ReadOut":
@@ -190,6 +218,7 @@ class ReadOut(BaseModel):
             pass_id=read.pass_flag.pass_id if read.pass_flag else None,
             pass_agrees=read.pass_flag.agrees if read.pass_flag else None,
             hits=[_hit(flag) for flag in read.hits],
+            corrections=[CorrectionOut.of(correction) for correction in read.corrections],
         )
 
 
