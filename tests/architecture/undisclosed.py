@@ -46,6 +46,7 @@ NOT_GIVEN_OUT = {
     "services.release.store.requests:Requests.lock": "for the step that follows; `get` shows it after",
     "services.retention.store.accuracy:AccuracyQueue.next": "work that waits; its reads are disclosed when measured",
     "services.retention.store.cleanup_queue:CleanupQueue.plates": "plates whose reads are destroyed, to a worker",
+    "services.retention.store.corrections:Corrections.lock": "for the step that follows; with its read, which is disclosed",
     "services.retention.store.exports:ExportQueue.claim": "work that waits; its reads are disclosed when packed",
     "services.retention.store.exports:ExportQueue.not_removed": "names of objects that a restore of objects weighs",
     "services.retention.store.hold_reviews:HoldReviews.of_owners": "what the log is told; shown to no person",

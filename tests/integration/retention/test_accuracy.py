@@ -146,7 +146,7 @@ async def corrected_some(
         yield read
 
 
-@pytest.mark.clause("468.3.1(d)/accuracy")
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_corrected_reads_are_measured_against_the_plate_in_their_picture(measuring):
     at = NOON - timedelta(hours=1)
     reads = [read async for read in corrected_some(measuring, 11)]

@@ -8,10 +8,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from services.retention.domain.plates import plate_number
+from services.retention.store.corrections import Corrections
+from services.retention.store.locks import CORRECTIONS
 from shared.core.permissions import Permission
 from shared.events import AccessAttempted, ReadCorrected, RecordsDisclosed
+from shared.testing import eventually
 from tests.integration.retention.conftest import ORI, a_read
 from tests.integration.retention.correcting import REASON, correct
 from tests.integration.retention.evidence import Page, lines, written
@@ -37,6 +41,7 @@ async def corrections(retention, read):
     return [(one["plate"], one["region"]) for one in found["corrections"]]
 
 
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_a_correction_is_returned_beside_the_record_which_stays(retention, read):
     answer = await correct(retention, read, region="NV")
     [correction] = answer["corrections"]
@@ -55,6 +60,7 @@ async def test_a_correction_is_returned_beside_the_record_which_stays(retention,
     assert tuple(stored) == (plate_number("7ABC123"), "7ABC123")
 
 
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_the_corrections_of_each_read_stand_in_their_order(retention, read):
     other = a_read("8XYZ987", NOON)
     await retention.store(other, a_read("1NOT001", NOON))
@@ -105,15 +111,17 @@ async def test_a_plate_has_to_be_given_or_said_to_be_illegible(retention, read):
     assert answer.status_code == 422
 
 
-@pytest.mark.clause("468.3.1(d)/access-record")
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_a_correction_is_on_record_with_its_person_and_both_plates(retention, read):
     answer = await correct(retention, read, region="NV")
     await correct(retention, read, None)
-    first, second = await retention.emitted(ReadCorrected)
+    await correct(retention, read, "7ABC123")
+    first, second, third = await retention.emitted(ReadCorrected)
     assert str(first.correction_id) == answer["corrections"][0]["correction_id"]
     assert (first.read_id, first.captured_on, first.reason) == (read.read_id, NOON.date(), REASON)
     assert (first.plate_before, first.plate, first.region) == ("7ABC123", "7A8C123", "US-NV")
     assert (second.plate_before, second.plate, second.region) == ("7A8C123", None, None)
+    assert (third.plate_before, third.plate, third.region) == (None, "7ABC123", None)
     assert first.actor.name == "Officer Seven"
     attempt = (await retention.emitted(AccessAttempted))[0]
     assert (attempt.permission, attempt.purpose.kind) == (
@@ -130,6 +138,7 @@ def test_the_log_seals_what_a_correction_says_of_a_sighting():
     assert (sealed.day, sealed.read) == ("captured_on", "read_id")
 
 
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_one_key_corrects_once(retention, read):
     both = await asyncio.gather(*(correct(retention, read, key="key-of-a-form") for _ in range(2)))
     later = await correct(retention, read, key="key-of-a-form")
@@ -147,16 +156,26 @@ async def test_one_key_corrects_once(retention, read):
     assert len(await corrections(retention, read)) == 2, "another person's key is another one"
 
 
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_two_people_at_once_correct_one_after_the_other(retention, read):
+    async def both_wait():
+        query = (
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = :lock"
+        )
+        return len(await retention.fetch(query, lock=CORRECTIONS)) == 2
+
     people = [retention.authority.headers(account_id=str(uuid4())) for _ in range(2)]
-    done = await asyncio.gather(
-        *(correct(retention, read, headers=one) for one in people), return_exceptions=True
-    )
-    assert sum(isinstance(one, AssertionError) for one in done) == 1, "the second corrects nothing"
+    async with retention.runtime.db.begin() as connection:
+        await Corrections(connection).lock(read.read_id)
+        asked = [asyncio.create_task(correct(retention, read, headers=one)) for one in people]
+        await eventually(both_wait)
+    done = await asyncio.gather(*asked, return_exceptions=True)
+    [refused] = [one for one in done if isinstance(one, AssertionError)]
+    assert "read_corrected_to_same" in str(refused), "the second one corrects nothing"
     assert await corrections(retention, read) == [("7A8C123", None)]
 
 
-@pytest.mark.clause("468.3/roles")
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_a_correction_needs_its_permission_and_a_purpose_that_contains_the_read(
     retention, read
 ):
@@ -181,6 +200,7 @@ async def test_a_correction_needs_its_permission_and_a_purpose_that_contains_the
     assert await retention.fetch("SELECT 1 FROM read_corrections") == []
 
 
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_a_file_of_reads_has_their_corrections(retention, read):
     await correct(retention, read)
     window = {"captured_from": NOON - timedelta(days=1), "captured_to": NOON + timedelta(hours=1)}
@@ -197,7 +217,7 @@ async def test_a_file_of_reads_has_their_corrections(retention, read):
     )
 
 
-@pytest.mark.clause("468.5/evidence")
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_evidence_has_each_correction_with_its_person(retention, read, tmp_path):
     await correct(retention, read, None)
     await correct(retention, read, region="NV")
@@ -215,7 +235,7 @@ async def test_evidence_has_each_correction_with_its_person(retention, read, tmp
     assert f"the picture shows 7A8C123 of US-NV ({second['corrected_at']} by Officer Seven" in page
 
 
-@pytest.mark.clause("468.7/package")
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_a_release_by_plate_leaves_out_what_was_corrected_to_another(retention, tmp_path):
     kept = {}
     for number, (plate, region) in enumerate(
@@ -238,7 +258,7 @@ async def test_a_release_by_plate_leaves_out_what_was_corrected_to_another(reten
     assert len(lines(path, "data/records.jsonl")) == 4, "no plate is named, so each belongs to it"
 
 
-@pytest.mark.clause("468.5/schedule")
+@pytest.mark.clause("468.3.1(d)/corrections")
 async def test_a_purge_destroys_corrections_with_their_reads(retention):
     old, young = a_read("1OLD001", DUE - timedelta(days=40)), a_read("7ABC123", NOON)
     days = a_read("1OLD002", DUE - timedelta(days=2))
@@ -256,6 +276,18 @@ async def test_a_purge_destroys_corrections_with_their_reads(retention):
     await purge(retention)
     stored = await retention.fetch("SELECT read_id FROM read_corrections")
     assert [row.read_id for row in stored] == [young.read_id]
+
+
+@pytest.mark.clause("468.3.1(d)/corrections")
+async def test_a_correction_that_a_purge_overtook_ends_with_the_next_one(retention, as_owner):
+    old = a_read("1OLD001", DUE - timedelta(days=40))
+    await retention.store(old)
+    await correct(retention, old)
+    moved = "UPDATE read_corrections SET read_id = :other RETURNING 1"
+    async with as_owner("retention") as connection:
+        await connection.execute(text(moved), {"other": uuid4()})
+    await purge(retention)
+    assert await retention.fetch("SELECT 1 FROM read_corrections") == []
 
 
 async def test_a_read_under_a_hold_alone_is_corrected_too(retention):

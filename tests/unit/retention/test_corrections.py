@@ -28,6 +28,7 @@ def corrections(*findings: Finding) -> tuple[Correction, ...]:
     )
 
 
+@pytest.mark.clause("468.3.1(d)/corrections")
 @pytest.mark.parametrize(
     ("findings", "now"),
     [
