@@ -21,6 +21,7 @@ from services.retention.domain.accuracy import (
 )
 from services.retention.domain.corrections import Finding
 from services.retention.domain.plates import plate_of
+from services.retention.store.corrections import IS_LAST
 from shared.access.disclosing import Disclosed, disclose
 from shared.access.grant import Grant
 from shared.events import Actor, PurposeRecord
@@ -72,7 +73,7 @@ _END = text("DELETE FROM accuracy_reports WHERE requested_at < :before AND state
 # Of corrections, the last one of a read. Only `reads`: a record that a hold alone keeps is kept for its case. Of a hit
 # that matched by a look-alike, it is not known which of the two plates was verified.
 _JUDGED = text(
-    """
+    f"""
     WITH judged AS (
         SELECT h.read_id, h.captured_at, h.outcome, FALSE AS is_corrected, CAST(NULL AS bigint) AS corrected_to
         FROM hits h
@@ -82,7 +83,7 @@ _JUDGED = text(
         UNION ALL
         SELECT c.read_id, c.captured_at, NULL, TRUE, c.plate_id FROM read_corrections c
         WHERE c.captured_at >= :captured_from AND c.captured_at < :captured_to
-            AND NOT EXISTS (SELECT FROM read_corrections l WHERE l.read_id = c.read_id AND l.seq > c.seq)
+            AND {IS_LAST}
     )
     SELECT r.read_id, r.captured_at, r.device_id, d.device_name, r.region, r.source, r.plate_id, r.crop_key,
         array_remove(array_agg(j.outcome), NULL) AS outcomes, bool_or(j.is_corrected) AS is_corrected,
@@ -96,7 +97,7 @@ _JUDGED = text(
     GROUP BY r.read_id, r.captured_at, r.device_id, d.device_name, r.region, r.source, r.plate_id, r.crop_key
     ORDER BY r.captured_at DESC, r.read_id
     LIMIT :limit
-    """
+    """  # noqa: S608 - constants
 )
 _HELD = text("SELECT read_id FROM reads WHERE read_id = ANY(:ids)")
 

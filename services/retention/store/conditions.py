@@ -117,6 +117,11 @@ class Conditions:
         term, operand = matches(pattern, "r.plate_id")
         self.add(term, **({} if operand is None else {"like": operand}))
 
+    def add_other_plate(self, pattern: PlatePattern) -> None:
+        """Require the read's plate not to match."""
+        term, operand = matches(pattern, "r.plate_id")
+        self.add(f"NOT {term}", **({} if operand is None else {"like": operand}))
+
     def add_text(self, pattern: PlatePattern) -> None:
         """Require the text of `p`, a row of plates, to match."""
         column = "p.skeleton" if pattern.lookalike else "p.plate"

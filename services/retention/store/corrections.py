@@ -36,6 +36,12 @@ LAST_PLATE = "(SELECT coalesce(c.plate_id, 0) FROM read_corrections c WHERE c.re
 """The number of the plate that the last correction of a read `r` gives, 0 for no legible one; NULL without any."""
 
 
+IS_LAST = (
+    "NOT EXISTS (SELECT FROM read_corrections l WHERE l.read_id = c.read_id AND l.seq > c.seq)"
+)
+"""Whether `c` is the last correction of its read."""
+
+
 class Corrections:
     """Writes corrections of reads."""
 

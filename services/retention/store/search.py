@@ -1,11 +1,12 @@
 """Searches reads, newest first, in pages that do not shift while records arrive.
 
 A search starts at an index: at the plates that match, or at the devices at the place. From each start it reads a
-window of time, the newest first, until the page is full or the time for a page is over (ADR-0057, ADR-0064).
+window of time, the newest first, until the page is full or the time for a page is over (ADR-0057, ADR-0064). One for a
+plate also finds the reads of other plates that were corrected to it (ADR-0135).
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from services.retention.domain.problem_codes import Code
 from services.retention.domain.search_cost import check_cost
 from services.retention.domain.search_windows import Windows
 from services.retention.store.conditions import Conditions, of_reads
+from services.retention.store.corrections import IS_LAST
+from services.retention.store.plate_numbers import matches
 from services.retention.store.records import COLUMNS, Read, Records
 from services.retention.store.replica import Replica
 from services.retention.store.search_plan import MOST_PLATES, SearchPlans, Starts, starts_at
@@ -234,36 +237,72 @@ class Searches:
         rest = _rest(criteria, after)
         plan = await SearchPlans(self._connection).of(rest, limit)
         check_cost(criteria, plan.cost)
-        asked = _Asked(plan.starts, _conditions(grant, criteria, plan.starts))
+        asked = [_Asked(plan.starts, _conditions(grant, criteria, plan.starts))]
+        if (corrected := await self._corrected(grant, criteria)) is not None:
+            asked.append(corrected)
         count = await self._count(asked, criteria) if counted else None
         if after is not None:
-            asked.conditions.add(
-                "(r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
-                after_at=after.captured_at,
-                after_id=after.read_id,
-            )
-        statement, parameters, windows = asked.newest(), asked.parameters, asked.windows(rest)
+            for one in asked:
+                one.conditions.add(
+                    "(r.captured_at, r.read_id) < (:{p}after_at, :{p}after_id)",
+                    after_at=after.captured_at,
+                    after_id=after.read_id,
+                )
+        windows = asked[0].windows(rest)
         rows: list[Row[Any]] = []
         while len(rows) < limit and (window := windows.next()) is not None:
             missing = limit - len(rows)
             own = {"window_from": window[0], "window_to": window[1], "limit": missing}
-            found = list(await self._connection.execute(statement, parameters | own))
+            found = await self._newest(asked, own, missing)
             windows.widen(len(found), missing - len(found))
             rows += found
         return _Found(rows, windows.rest_until, count)
 
-    async def _count(self, asked: _Asked, criteria: Criteria) -> MatchCount:
-        statement, parameters = asked.number(), asked.parameters
-        windows = asked.windows(criteria)
+    async def _newest(
+        self, asked: Sequence[_Asked], own: Mapping[str, Any], most: int
+    ) -> list[Row[Any]]:
+        """Return the newest reads of a window; `asked` have none in common."""
+        found: list[Row[Any]] = []
+        for one in asked:
+            found += await self._connection.execute(one.newest(), {**one.parameters, **own})
+        if len(asked) > 1:
+            found.sort(key=lambda row: (row.captured_at, row.read_id), reverse=True)
+        return found[:most]
+
+    async def _count(self, asked: Sequence[_Asked], criteria: Criteria) -> MatchCount:
+        windows = asked[0].windows(criteria)
         most, value = MOST_COUNTED + 1, 0
         while value < most and (window := windows.next()) is not None:
-            missing = most - value
+            missing, found = most - value, 0
             own = {"window_from": window[0], "window_to": window[1], "limit": missing}
-            found = (await self._connection.execute(statement, parameters | own)).scalar_one()
+            for one in asked:
+                rows = await self._connection.execute(one.number(), one.parameters | own)
+                found += rows.scalar_one()
             windows.widen(found, missing - found)
             value += found
         at_least = value > MOST_COUNTED or windows.rest_until is not None
         return MatchCount(min(value, MOST_COUNTED), at_least)
+
+    async def _corrected(self, grant: Grant, criteria: Criteria) -> _Asked | None:
+        """Return the search for reads of other plates that were corrected to one that matches; None if there are none.
+
+        Under a purpose for a plate, a read is found by the plate on record alone.
+        """
+        of_plate = grant.purpose is not None and grant.purpose.scope.get("plate") is not None
+        if criteria.pattern is None or of_plate:
+            return None
+        starts = _corrected_to(criteria.pattern)
+        since, until = criteria.window
+        own = {"window_from": since, "window_to": until}
+        found = await self._connection.execute(
+            text(f"SELECT EXISTS (SELECT FROM {starts.rows})"),  # noqa: S608 - constants
+            starts.parameters | own,
+        )
+        if not found.scalar_one():
+            return None
+        others = _conditions(grant, structs.replace(criteria, plate=None, lookalike=False), starts)
+        others.add_other_plate(criteria.pattern)
+        return _Asked(starts, others)
 
     async def _lookalikes(self, grant: Grant, criteria: Criteria, limit: int) -> _Found:
         pattern = _pattern_of(criteria)
@@ -303,6 +342,19 @@ def _conditions(grant: Grant, criteria: Criteria, starts: Starts) -> Conditions:
         asked.terms += scope.terms
         asked.parameters |= scope.parameters
     return asked
+
+
+def _corrected_to(pattern: PlatePattern) -> Starts:
+    """Return, as starts, the reads of a window whose last correction gives a plate that matches."""
+    term, operand = matches(pattern, "c.plate_id")
+    of_plate = term.format(p="corrected_")
+    return Starts(
+        "read_id",
+        f"(SELECT c.read_id AS id, c.captured_at FROM read_corrections c WHERE {of_plate} AND {IS_LAST}"  # noqa: S608
+        " AND c.captured_at >= :window_from AND c.captured_at < :window_to) AS start",
+        {} if operand is None else {"corrected_like": operand},
+        also="r.captured_at = start.captured_at",
+    )
 
 
 def _pattern_of(criteria: Criteria) -> PlatePattern:

@@ -10,13 +10,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from services.retention.domain.corrections import Correction, Finding
 from services.retention.domain.plates import plate_number
 from services.retention.store.corrections import Corrections
 from services.retention.store.locks import CORRECTIONS
 from shared.core.permissions import Permission
-from shared.events import AccessAttempted, ReadCorrected, RecordsDisclosed
+from shared.core.types import PlateText
+from shared.events import AccessAttempted, Actor, ReadCorrected, RecordsDisclosed
 from shared.testing import eventually
-from tests.integration.retention.conftest import ORI, a_read
+from tests.integration.retention.conftest import DEVICE, ORI, a_read
 from tests.integration.retention.correcting import REASON, correct
 from tests.integration.retention.evidence import Page, lines, written
 from tests.integration.retention.exporting import exported
@@ -102,6 +104,84 @@ async def test_what_corrects_nothing_or_is_not_clear_is_refused(
     assert refused.get("field", refused.get("errors", [{}])[0].get("field")) == field
     assert await corrections(retention, read) == []
     assert await retention.emitted(ReadCorrected) == []
+
+
+SEARCHES = [
+    {"plate": "7A8C123"},
+    {"plate": "7A8*"},
+    {"plate": "7A?C123"},
+    {"plate": "*8C1*"},
+    {"plate": "?A8?*2*"},
+    {"plate": "7ABC123", "lookalike": True},
+    {"plate": "7A8C123", "device_ids": [str(DEVICE)]},
+    {"plate": "7A8C123", "area": {"latitude": 39.9277, "longitude": -122.1792, "radius_m": 400}},
+]
+
+
+@pytest.mark.clause("468.3.1(d)/corrections")
+@pytest.mark.parametrize("asked", SEARCHES)
+async def test_a_search_finds_a_read_by_the_plate_that_its_picture_shows(retention, read, asked):
+    at = [NOON - timedelta(hours=n) for n in range(4)]
+    first, third = (a_read("7A8C123", one) for one in (at[1], at[3]))
+    elsewhere = a_read("8XYZ987", at[2])  # nothing like it
+    await retention.store(first, third, elsewhere)
+    await correct(retention, read)
+    await correct(retention, elsewhere)
+    whole = await retention.search(**asked, count=True)
+    found = [one["read_id"] for one in whole["items"]]
+    assert found == [str(one.read_id) for one in (read, first, elsewhere, third)], "newest first"
+    assert whole["count"]["value"] == 4
+    paged, after = [], None
+    while after is not None or not paged:
+        page = await retention.search(**asked, limit=1, **({"after": after} if after else {}))
+        paged += [one["read_id"] for one in page["items"]]
+        after = page["next"]
+    assert paged == found, "nothing twice, nothing left out"
+
+
+@pytest.mark.clause("468.3.1(d)/corrections")
+async def test_a_search_by_a_corrected_plate_stays_within_its_other_conditions(retention, read):
+    others = [
+        a_read("8XYZ987", NOON, device_id=OTHER, agency_ori="CA0520000"),
+        a_read("8XYZ987", NOON, device_id=OTHER),
+        a_read("8XYZ987", NOON - timedelta(days=31)),
+    ]
+    await retention.store(*others)
+    await correct(retention, read)
+    for one in others[1:]:
+        await correct(retention, one)
+    async with retention.runtime.db.begin() as connection:
+        of_another = Correction(
+            correction_id=uuid4(),
+            finding=Finding(PlateText("7A8C123"), None),
+            reason=REASON,
+            corrected_by=Actor(person_id="p", name="n", title="t", agency_ori="CA0520000"),
+            corrected_at=NOON,
+        )
+        await Corrections(connection).add(of_another, others[0].read_id, NOON)
+
+    async def found(**asked):
+        return {
+            one["read_id"] for one in (await retention.search(plate="7A8C123", **asked))["items"]
+        }
+
+    mine, theirs = str(read.read_id), str(others[1].read_id)
+    assert await found() == {mine, theirs}
+    assert await found(device_ids=[str(OTHER)]) == {theirs}
+    assert await found(captured_from=(NOON + timedelta(minutes=1)).isoformat()) == set()
+    assert await found(region="NV") == {theirs}, "the other one is of California"
+    narrowed = retention.authority.headers() | {
+        "X-ALPR-Purpose": retention.authority.purpose_token(scope={"device_ids": [str(OTHER)]})
+    }
+    assert await found(headers=narrowed, device_ids=[str(OTHER)]) == {theirs}
+    of_plate = retention.authority.headers() | {
+        "X-ALPR-Purpose": retention.authority.purpose_token(scope={"plate": "7A8C123"})
+    }
+    assert await found(headers=of_plate) == set(), "by the plate on record alone"
+    await correct(retention, read, "7ABC124")
+    assert await found() == {theirs}, "the last correction is in force"
+    await correct(retention, others[1], None)
+    assert await found() == set()
 
 
 async def test_a_plate_has_to_be_given_or_said_to_be_illegible(retention, read):
