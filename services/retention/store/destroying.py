@@ -166,8 +166,8 @@ _FREED = {"reads": _FREED_READS, "captures": _FREED_CAPTURES}
 
 _NEXT_TIME = "SELECT {column} FROM {table} WHERE {column} > :after AND {column} < :before ORDER BY 1 OFFSET :most LIMIT 1"
 _WITHOUT_READ = "NOT EXISTS (SELECT FROM held_reads h WHERE h.read_id = r.read_id)"
-# Flags of hits, memberships of passes, and corrections, whose read is destroyed or never came. A pass is deleted with the
-# last of its reads: a read under a hold keeps the pass and its vote.
+# Flags of hits, memberships of passes, and corrections, whose read is destroyed or never came. A pass is deleted with
+# the last of its reads: a read under a hold keeps the pass and its vote.
 _LEFT_BEHIND = {
     "hits": ("captured_at", _WITHOUT_READ),
     "pass_reads": ("captured_at", _WITHOUT_READ),

@@ -286,10 +286,9 @@ class Searches:
     async def _corrected(self, grant: Grant, criteria: Criteria) -> _Asked | None:
         """Return the search for reads of other plates that were corrected to one that matches; None if there are none.
 
-        Under a purpose for a plate, a read is found by the plate on record alone.
+        Under a purpose for a plate, a read is found by the plate on record alone: the purpose's scope is of records.
         """
-        of_plate = grant.purpose is not None and grant.purpose.scope.get("plate") is not None
-        if criteria.pattern is None or of_plate:
+        if criteria.pattern is None:
             return None
         starts = _corrected_to(criteria.pattern)
         since, until = criteria.window
