@@ -119,7 +119,7 @@ async def test_a_month_goes_though_a_second_hold_comes_that_keeps_no_record_of_i
 async def test_an_interrupted_purge_continues_after_any_step(retention, monkeypatch, month):
     run = await begun(retention)
     rounds = 1
-    while not await work(retention, monkeypatch, steps=rounds % 9 + 1):
+    while not await work(retention, monkeypatch, steps=rounds % 12 + 1):
         rounds += 1
         await Cleaner(retention.runtime).delete_objects()
         await Cleaner(retention.runtime).forget_plates()
