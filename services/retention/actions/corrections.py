@@ -21,12 +21,14 @@ async def correct(
 ) -> Read:
     """Store what a person sees in a read's picture, and return the read; nothing more with the `key` of an earlier one.
 
-    Raises: NotFound; Conflict if the read has that plate and region already, or if the correction with `key` says
-    something else.
+    Raises: NotFound; Conflict if the read has no picture, if it has that plate and region already, or if the correction
+    with `key` says something else.
     """
     read = await Records(work.connection).get(grant, read_id)
     if read is None:
         raise NotFound(Code.READ_UNKNOWN)
+    if read.crop_key is None and read.image_key is None:
+        raise Conflict(Code.READ_WITHOUT_PICTURE)
     correction = Correction(
         correction_id=derive_id("correction of a read", read_id, grant.actor.person_id, key),
         finding=found,

@@ -33,6 +33,10 @@ class Code(ProblemCode):
     CAPTURE_UNKNOWN = NotFound, "there is no such capture"
     CROP_UNKNOWN = NotFound, "there is no picture of this plate"
     PASS_UNKNOWN = NotFound, "there is no such pass"
+    READ_WITHOUT_PICTURE = (
+        Conflict,
+        "no picture of this read is on record, so nothing shows another plate",
+    )
     READ_CORRECTED_TO_SAME = (
         Conflict,
         "this read has that plate and state already: give what the picture shows instead",

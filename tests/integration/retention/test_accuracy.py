@@ -177,7 +177,7 @@ async def test_reads_corrected_to_nothing_are_wrong_and_those_of_another_state_r
     ]
     for read in right:
         await correct(measuring, read, "7ABC123", region="NV")
-    uncropped = a_read("7ABC123", NOON - timedelta(days=1))
+    uncropped = a_read("7ABC123", NOON - timedelta(days=1), image_key="captures/1.jpg")
     await measuring.store(uncropped)
     await correct(measuring, uncropped, "7A8C123")
     rows = {row["judgement"]: row["figures"] for row in (await measured(measuring))["rows"]}

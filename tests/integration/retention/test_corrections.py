@@ -18,7 +18,8 @@ from shared.core.permissions import Permission
 from shared.core.types import PlateText
 from shared.events import AccessAttempted, Actor, ReadCorrected, RecordsDisclosed
 from shared.testing import eventually
-from tests.integration.retention.conftest import DEVICE, ORI, a_read
+from tests.integration.retention.conftest import DEVICE, ORI
+from tests.integration.retention.conftest import a_read as a_read_alone
 from tests.integration.retention.correcting import REASON, correct
 from tests.integration.retention.evidence import Page, lines, written
 from tests.integration.retention.exporting import exported
@@ -27,6 +28,11 @@ from tests.integration.retention.packaging import a_pictured_read, an_approval, 
 from tests.integration.retention.purging import DUE, NOON, purge
 
 PERSON = {"name": "Officer Seven", "title": "Police Officer", "agency_ori": ORI}
+
+
+def a_read(plate, at, **changes):
+    """Return a read with a picture of its plate."""
+    return a_read_alone(plate, at, **{"crop_key": f"crops/{plate}.jpg", **changes})
 
 
 @pytest.fixture
@@ -182,6 +188,18 @@ async def test_a_search_by_a_corrected_plate_stays_within_its_other_conditions(r
     assert await found() == {theirs}, "the last correction is in force"
     await correct(retention, others[1], None)
     assert await found() == set()
+
+
+@pytest.mark.clause("468.3.1(d)/corrections")
+async def test_a_read_without_a_picture_cannot_be_corrected_by_one(retention):
+    unseen = a_read_alone("7ABC123", NOON)
+    framed = a_read_alone("8XYZ987", NOON, image_key="captures/1.jpg")
+    await retention.store(unseen, framed)
+    refused = await correct(retention, unseen, status=409)
+    assert refused["code"] == "read_without_picture"
+    assert await corrections(retention, unseen) == []
+    await correct(retention, framed)
+    assert await corrections(retention, framed) == [("7A8C123", None)]
 
 
 async def test_a_plate_has_to_be_given_or_said_to_be_illegible(retention, read):

@@ -127,6 +127,7 @@ async def test_the_files_of_evidence_have_every_particular_of_a_record(retention
         "model": "plates@1",
         "image": f"images/{capture.capture_id}.jpg",
         "crop": f"crops/{read.read_id}.jpg",
+        "corrections": [],
         "misread_risk": 0.45,
         "alternatives": [
             {"plate": "7A8C123", "probability": 0.5},
@@ -138,9 +139,10 @@ async def test_the_files_of_evidence_have_every_particular_of_a_record(retention
     }  # fmt: skip
     assert line == of_read
     [row] = csv.DictReader(io.StringIO(content(path, "data/records.csv").decode()))
-    apart = ("characters", "box_px", "vehicle", "alternatives", "hits")
-    assert {name: json.loads(row.pop(name)) for name in ("alternatives", "hits")} == {
-        name: of_read[name] for name in ("alternatives", "hits")
+    listed = ("corrections", "alternatives", "hits")
+    apart = ("characters", "box_px", "vehicle", *listed)
+    assert {name: json.loads(row.pop(name)) for name in listed} == {
+        name: of_read[name] for name in listed
     }
     assert row == {
         name: "" if value is None else str(value)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from shared.core.ids import derive_id
 from shared.core.permissions import Permission
 from shared.events import (
     AccessAttempted,
@@ -18,9 +19,11 @@ from shared.events import (
     HitVerified,
 )
 from tests.integration.retention.conftest import DEVICE, JPEG, a_hit, a_read
+from tests.integration.retention.correcting import REASON, correct
 from tests.integration.retention.evidence import OFFICER
 from tests.integration.retention.packaging import NOON, a_known_read
 
+PERSON, KEY = "00000000-0000-4000-8000-000000000007", "key-of-a-correction"
 PLACE = {"latitude": 39.9277, "longitude": -122.1792, "heading_deg": 90.0}
 WINDOW = {
     "captured_from": (NOON - timedelta(hours=1)).isoformat(),
@@ -58,6 +61,7 @@ async def store_all(retention):
     await retention.store(hit, verified, disposed, *others)
     retention.clock.advance(seconds=20)
     await retention.running.passes.work()
+    await correct(retention, read, "7ABC123", region="NV", key=KEY)
     return capture, read, others
 
 
@@ -100,6 +104,16 @@ def answer_of(capture, read, pass_id):
             {
                 "hit_id": str(UUID(int=7)), "record_kind": "stolen_vehicle", "tier": "high", "source": "federal",
                 "verification": "misread", "disposition": "let go",
+            }
+        ],
+        "corrections": [
+            {
+                "correction_id": str(derive_id("correction of a read", read.read_id, PERSON, KEY)), "plate": "7ABC123", "region": "US-NV", "reason": REASON,
+                "corrected_by": {
+                    "person_id": PERSON, "name": "Officer Seven",
+                    "title": "Police Officer", "agency_ori": "CA0520100",
+                },
+                "corrected_at": "2026-06-01T12:00:20Z",
             }
         ],
     }  # fmt: skip

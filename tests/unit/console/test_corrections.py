@@ -84,6 +84,20 @@ async def test_a_found_read_links_to_its_correction_for_those_who_may(officer, s
     assert PAGE not in blind.page.text, "who sees no picture corrects none"
 
 
+@pytest.mark.parametrize(
+    ("pictures", "links"),
+    [
+        ({"crop_url": None, "has_crop": False}, False),
+        ({"crop_url": None, "has_crop": False, "has_image": True}, True),
+    ],
+)
+async def test_a_read_without_a_picture_does_not_link_to_it(officer, stored, pictures, links):
+    stored(**pictures)
+    await searched(officer)
+    assert "Found: 1 read" in officer.said
+    assert (PAGE in officer.page.text) is links
+
+
 async def test_the_form_shows_the_record_and_its_picture(officer):
     await officer.open(PAGE)
     assert "Recorded as 7ABC128 of US-CA" in officer.said
