@@ -230,12 +230,6 @@ async def test_a_correction_is_on_record_with_its_person_and_both_plates(retenti
     assert (disclosed.attempt_id, disclosed.all_ids) == (attempt.attempt_id, [str(read.read_id)])
 
 
-def test_the_log_seals_what_a_correction_says_of_a_sighting():
-    sealed = ReadCorrected.SEALED
-    assert sealed.open == {"actor", "correction_id", "captured_on"}
-    assert (sealed.day, sealed.read) == ("captured_on", "read_id")
-
-
 @pytest.mark.clause("468.3.1(d)/corrections")
 async def test_one_key_corrects_once(retention, read):
     both = await asyncio.gather(*(correct(retention, read, key="key-of-a-form") for _ in range(2)))

@@ -28,6 +28,7 @@ OPEN = {
         " policy_digest purged_root reads reason route without_record"
     ),
     "ReadContradicted": "count",
+    "ReadCorrected": "actor captured_on correction_id",
     "RecordsDisclosed": "actor attempt_id by_day count permission purpose record_kind request_id service",
 }
 SUBJECTS = {
@@ -38,6 +39,7 @@ SUBJECTS = {
     "HitVerified": ("captured_on", "read_id", None),
     "PurgeChanged": (None, None, None),
     "ReadContradicted": ("captured_on", None, None),
+    "ReadCorrected": ("captured_on", "read_id", None),
     "RecordsDisclosed": (None, None, "records"),
 }
 """The fields of each with the day of capture, the read, and the disclosed records: they decide what a purge erases."""
