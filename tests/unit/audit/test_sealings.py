@@ -52,6 +52,7 @@ TELL_OF_A_SIGHTING = {
     "place",
     "plate",
     "plate_as_read",
+    "plate_before",
     "plate_read",
     "plates",
     "read_id",
