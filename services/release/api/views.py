@@ -115,8 +115,8 @@ class PackageOut(BaseModel):
     images: int
     omitted: int = Field(
         default=0,
-        description="Number of pictures left out: missing, different from the recorded one, or impossible to"
-        " cut. `omitted.csv` in the package names each with its reason",
+        description="Number of pictures left out (missing, different from the recorded one, or impossible to cut)"
+        " and of reads that were corrected to another plate. `omitted.csv` in the package names each with its reason",
     )
     manifest_signed_by: str
     packaged_at: datetime

@@ -32,6 +32,8 @@ from services.retention.store.records import Capture, Read
 
 NO_RECORD = "the record of this frame has not arrived"
 """Why a package lacks a frame that a read names."""
+CORRECTED = "corrected to another plate, which the request does not name"
+"""Why a release lacks a read of the plate that it names."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ async def gather_records(
                     _want_frames(wanted, frames, captures)
                 contents.captures += len(captures)
     contents.omitted += [(f"images/{capture_id}", NO_RECORD) for capture_id in sorted(missing)]
+    contents.omitted += [(f"reads/{read_id}", CORRECTED) for read_id in await released.left_out()]
     return contents
 
 

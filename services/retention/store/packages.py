@@ -231,9 +231,12 @@ class Released:
         self._sources = None if whole else sorted(sources)
         self._scope = of_reads(criteria, "c")
         self._scope.add("r.agency_ori = ANY(:{p}agencies)", agencies=sorted(grant.agencies))
+        self._left_out: str | None = None
         if not whole and criteria.plate is not None:
             # By its picture it is another vehicle, which the request does not name.
-            self._scope.add(f"coalesce({LAST_PLATE} = r.plate_id, TRUE)")
+            is_that_plate = f"coalesce({LAST_PLATE} = r.plate_id, TRUE)"
+            self._left_out = f"{self._scope.sql} AND NOT {is_that_plate}"
+            self._scope.add(is_that_plate)
         self._frames: Conditions | None = None
         if whole and not criteria.names_reads:
             self._frames = of_captures(criteria, "f")
@@ -247,6 +250,19 @@ class Released:
         )
         async for rows in self._chunks(f"{query} ORDER BY captured_at, read_id"):
             yield await Records(self._connection).released(self._grant, rows)
+
+    async def left_out(self) -> Sequence[UUID]:
+        """Return the ids of reads of the plate that are left out as they were corrected to another one, in order."""
+        if self._left_out is None:
+            return []
+        query = " UNION ALL ".join(
+            f"SELECT r.captured_at, r.read_id FROM {table} r WHERE {self._left_out}"  # noqa: S608 - constants
+            for table in ("reads", "kept_reads")
+        )
+        rows = await self._connection.execute(
+            text(f"{query} ORDER BY captured_at, read_id"), self._scope.parameters
+        )
+        return [row.read_id for row in rows]
 
     async def media_types(self, capture_ids: Sequence[UUID]) -> dict[UUID, str]:
         """Return the media types of the images of these captures."""

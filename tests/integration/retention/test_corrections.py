@@ -24,7 +24,13 @@ from tests.integration.retention.correcting import REASON, correct
 from tests.integration.retention.evidence import Page, lines, written
 from tests.integration.retention.exporting import exported
 from tests.integration.retention.holding import OTHER, place, release
-from tests.integration.retention.packaging import a_pictured_read, an_approval, build, content
+from tests.integration.retention.packaging import (
+    a_pictured_read,
+    an_approval,
+    build,
+    content,
+    names,
+)
 from tests.integration.retention.purging import DUE, NOON, purge
 
 PERSON = {"name": "Officer Seven", "title": "Police Officer", "agency_ori": ORI}
@@ -341,13 +347,20 @@ async def test_a_release_by_plate_leaves_out_what_was_corrected_to_another(reten
     packaged, path = await build(retention, an_approval(), tmp_path)
     released = {line["read_id"]: line["corrections"] for line in lines(path, "data/records.jsonl")}
     assert set(released) == {str(kept["7ABC123"].read_id), str(back.read_id)}
-    assert (packaged.reads, packaged.images) == (2, 4)
+    assert (packaged.reads, packaged.images, packaged.omitted) == (2, 4, 2)
+    omitted = csv.reader(io.StringIO(content(path, "data/omitted.csv").decode()))
+    reason = "corrected to another plate, which the request does not name"
+    assert list(omitted) == [
+        ["file", "reason"],
+        *([f"reads/{kept[plate].read_id}", reason] for plate in (None, "7A8C123")),
+    ]
     [of_state] = released[str(kept["7ABC123"].read_id)]
     assert set(of_state) == {"plate", "region", "corrected_at"}, "no person, no reason"
     assert (of_state["plate"], of_state["region"]) == ("7ABC123", "US-NV")
     whole = an_approval(criteria={"plate": None, "device_ids": [kept[None].device_id]})
     _, path = await build(retention, whole, tmp_path)
     assert len(lines(path, "data/records.jsonl")) == 4, "no plate is named, so each belongs to it"
+    assert "data/omitted.csv" not in names(path)
 
 
 @pytest.mark.clause("468.3.1(d)/corrections")
