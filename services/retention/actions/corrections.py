@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from services.retention.domain.corrections import Correction, Finding, check_new
+from services.retention.domain.corrections import Correction, PlateSeen, check_new
 from services.retention.domain.problem_codes import Code
 from services.retention.store.corrections import Corrections
 from services.retention.store.records import Read, Records
@@ -17,7 +17,7 @@ from shared.postgres.unit_of_work import UnitOfWork
 
 
 async def correct(
-    work: UnitOfWork, grant: Grant, read_id: UUID, key: str, found: Finding, reason: str
+    work: UnitOfWork, grant: Grant, read_id: UUID, key: str, found: PlateSeen, reason: str
 ) -> Read:
     """Store what a person sees in a read's picture, and return the read; nothing more with the `key` of an earlier one.
 
@@ -31,7 +31,7 @@ async def correct(
         raise Conflict(Code.READ_WITHOUT_PICTURE)
     correction = Correction(
         correction_id=derive_id("correction of a read", read_id, grant.actor.person_id, key),
-        finding=found,
+        seen=found,
         reason=reason,
         corrected_by=grant.actor,
         corrected_at=grant.now,
@@ -40,10 +40,10 @@ async def correct(
     known = await corrections.lock(read_id)
     for one in known:
         if one.correction_id == correction.correction_id:
-            if (one.finding, one.reason) != (found, reason):
+            if (one.seen, one.reason) != (found, reason):
                 raise Conflict(Code.READ_CORRECTION_KEY_REUSED)
             return structs.replace(read, corrections=known)
-    before = check_new(Finding(read.plate, read.region), known, found)
+    before = check_new(PlateSeen(read.plate, read.region), known, found)
     await corrections.add(correction, read_id, read.captured_at)
     await work.emit(
         ReadCorrected(

@@ -70,8 +70,8 @@ def corrections_of(read: Read, *, whole: bool) -> list[dict[str, Any]]:
     lines = []
     for one in read.corrections:
         line: dict[str, Any] = {
-            "plate": one.finding.plate,
-            "region": one.finding.region,
+            "plate": one.seen.plate,
+            "region": one.seen.region,
             "corrected_at": one.corrected_at.isoformat(),
         }
         if whole:

@@ -29,7 +29,7 @@ async def correct_read(
     The read never changes. Its corrections are shown wherever it is, the last one in force; a read that was corrected
     wrongly is corrected once more. The log records the person, the plate before and after, and the reason.
     """
-    found = body.finding(retention.runtime.policy.department.state)
+    found = body.plate_seen(retention.runtime.policy.department.state)
     read = await corrections.correct(work, grant, read_id, key, found, body.reason)
     [view] = reads_out([read], grant, retention.runtime.links)
     return view

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.retention.domain.corrections import Finding
+from services.retention.domain.corrections import PlateSeen
 
 SMALLEST_CELL = 10
 """A cell of fewer judged reads has no figures, so that none of them describes a single record."""
@@ -202,7 +202,7 @@ def _rest(
 
 
 def verdict_of(
-    recorded: str, outcomes: Iterable[str], correction: Finding | None = None
+    recorded: str, outcomes: Iterable[str], correction: PlateSeen | None = None
 ) -> Verdict | None:
     """Return what verifications and the last correction of a read say of its plate; None if nothing, or they disagree.
 

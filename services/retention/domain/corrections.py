@@ -12,7 +12,7 @@ from shared.core.types import PlateText
 from shared.events import Actor
 
 
-class Finding(msgspec.Struct, frozen=True):
+class PlateSeen(msgspec.Struct, frozen=True):
     """What a person sees in a read's picture."""
 
     plate: PlateText | None
@@ -22,16 +22,16 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Correction(msgspec.Struct, frozen=True, kw_only=True):
-    """A person's finding that a read was recorded wrong. It never changes; a further one takes its place."""
+    """A person's statement that a read was recorded wrong. It never changes; a further one takes its place."""
 
     correction_id: UUID
-    finding: Finding
+    seen: PlateSeen
     reason: str
     corrected_by: Actor
     corrected_at: datetime
 
 
-def in_force(recorded: Finding, corrections: Sequence[Correction]) -> Finding:
+def in_force(recorded: PlateSeen, corrections: Sequence[Correction]) -> PlateSeen:
     """Return the plate and the region of a read as its last correction has them.
 
     Args:
@@ -40,13 +40,15 @@ def in_force(recorded: Finding, corrections: Sequence[Correction]) -> Finding:
     """
     if not corrections:
         return recorded
-    last = corrections[-1].finding
+    last = corrections[-1].seen
     if last.plate is None or last.region is not None:
         return last
-    return Finding(last.plate, recorded.region)
+    return PlateSeen(last.plate, recorded.region)
 
 
-def check_new(recorded: Finding, corrections: Sequence[Correction], found: Finding) -> Finding:
+def check_new(
+    recorded: PlateSeen, corrections: Sequence[Correction], found: PlateSeen
+) -> PlateSeen:
     """Return the plate and the region before a correction.
 
     Raises: Conflict if the read has those of the correction already.

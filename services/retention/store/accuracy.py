@@ -19,7 +19,7 @@ from services.retention.domain.accuracy import (
     Verdict,
     verdict_of,
 )
-from services.retention.domain.corrections import Finding
+from services.retention.domain.corrections import PlateSeen
 from services.retention.domain.plates import plate_of
 from services.retention.store.corrections import IS_LAST
 from shared.access.disclosing import Disclosed, disclose
@@ -257,8 +257,8 @@ def _verdict(row: DatabaseRow[Any]) -> Verdict | None:
     recorded = plate_of(row.plate_id)
     if not row.is_corrected:
         return verdict_of(recorded, row.outcomes)
-    finding = Finding(None if row.corrected_to is None else plate_of(row.corrected_to), None)
-    return verdict_of(recorded, row.outcomes, finding)
+    seen = PlateSeen(None if row.corrected_to is None else plate_of(row.corrected_to), None)
+    return verdict_of(recorded, row.outcomes, seen)
 
 
 def _json(value: object) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.corrections import Correction, Finding
+from services.retention.domain.corrections import Correction, PlateSeen
 from services.retention.domain.plates import plate_number, plate_of
 from services.retention.store.locks import CORRECTIONS, Locks
 from shared.events import Actor
@@ -56,13 +56,13 @@ class Corrections:
 
     async def add(self, correction: Correction, read_id: UUID, captured_at: datetime) -> None:
         """Write a correction of a read whose corrections the caller has locked."""
-        plate = correction.finding.plate
+        plate = correction.seen.plate
         values = {
             "correction_id": correction.correction_id,
             "read_id": read_id,
             "captured_at": captured_at,
             "plate_id": None if plate is None else plate_number(plate),
-            "region": correction.finding.region,
+            "region": correction.seen.region,
             "reason": correction.reason,
             "corrected_by": msgspec.json.encode(correction.corrected_by).decode(),
             "corrected_at": correction.corrected_at,
@@ -75,7 +75,7 @@ def correction_of(stored: Mapping[str, Any]) -> Correction:
     number = stored["plate_id"]
     return Correction(
         correction_id=UUID(stored["correction_id"]),
-        finding=Finding(None if number is None else plate_of(number), stored["region"]),
+        seen=PlateSeen(None if number is None else plate_of(number), stored["region"]),
         reason=stored["reason"],
         corrected_by=msgspec.convert(stored["corrected_by"], Actor),
         corrected_at=datetime.fromisoformat(stored["corrected_at"]),

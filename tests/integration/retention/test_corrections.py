@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from services.retention.domain.corrections import Correction, Finding
+from services.retention.domain.corrections import Correction, PlateSeen
 from services.retention.domain.plates import plate_number
 from services.retention.store.corrections import Corrections
 from services.retention.store.locks import CORRECTIONS
@@ -165,7 +165,7 @@ async def test_a_search_by_a_corrected_plate_stays_within_its_other_conditions(r
     async with retention.runtime.db.begin() as connection:
         of_another = Correction(
             correction_id=uuid4(),
-            finding=Finding(PlateText("7A8C123"), None),
+            seen=PlateSeen(PlateText("7A8C123"), None),
             reason=REASON,
             corrected_by=Actor(person_id="p", name="n", title="t", agency_ori="CA0520000"),
             corrected_at=NOON,

@@ -16,7 +16,7 @@ from services.retention.domain.accuracy import (
     rows_of,
     verdict_of,
 )
-from services.retention.domain.corrections import Finding
+from services.retention.domain.corrections import PlateSeen
 from shared.core.types import PlateText
 
 CAMERA = UUID(int=1)
@@ -113,7 +113,7 @@ def test_verifications_judge_a_read(outcomes: list[str], judgement: Judgement | 
 def test_a_correction_judges_a_read_and_says_its_plate(
     outcomes: list[str], plate: PlateText | None, verdict: Verdict | None
 ) -> None:
-    assert verdict_of("7ABC123", outcomes, Finding(plate, None)) == verdict
+    assert verdict_of("7ABC123", outcomes, PlateSeen(plate, None)) == verdict
 
 
 @pytest.mark.clause("468.3.1(d)/accuracy")

@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from services.retention.actions.holds import NewHold
 from services.retention.actions.purges import Proposal
 from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
-from services.retention.domain.corrections import Finding
+from services.retention.domain.corrections import PlateSeen
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.destruction import Kind
 from services.retention.domain.problem_codes import Code
@@ -228,14 +228,14 @@ class CorrectionIn(RequestBody):
     """The state or country on the plate, as in a search; null if it is that of the record, or if none is legible."""
     reason: Reason
 
-    def finding(self, department_state: str) -> Finding:
+    def plate_seen(self, department_state: str) -> PlateSeen:
         """Return what the picture shows. Raises: InvalidInput for an unknown region, or one without a plate."""
         region = _region_of(self.region, department_state)
         if self.plate is None:
             if region is not None:
                 raise InvalidInput(Code.READ_CORRECTION_WITHOUT_PLATE, field="region")
-            return Finding(None, None)
-        return Finding(PlateText(self.plate), region.region if region else None)
+            return PlateSeen(None, None)
+        return PlateSeen(PlateText(self.plate), region.region if region else None)
 
 
 class CriteriaIn(RequestBody):

@@ -79,7 +79,7 @@ class HitOut(BaseModel):
 
 
 class CorrectionOut(BaseModel):
-    """A person's finding that a read was recorded wrong. It never changes; a further one takes its place."""
+    """A person's statement that a read was recorded wrong. It never changes; a further one takes its place."""
 
     correction_id: UUID
     plate: str | None
@@ -95,8 +95,8 @@ class CorrectionOut(BaseModel):
         """Return the view of a correction."""
         return cls(
             correction_id=correction.correction_id,
-            plate=correction.finding.plate,
-            region=correction.finding.region,
+            plate=correction.seen.plate,
+            region=correction.seen.region,
             reason=correction.reason,
             corrected_by=PersonOut.model_validate(correction.corrected_by),
             corrected_at=correction.corrected_at,
