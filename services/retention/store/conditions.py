@@ -112,15 +112,17 @@ class Conditions:
         )
         self.parameters |= plates.parameters
 
-    def add_plate_of_read(self, pattern: PlatePattern) -> None:
-        """Require the read's plate to match, by its number: for a search that starts elsewhere than at the plates."""
-        term, operand = matches(pattern, "r.plate_id")
-        self.add(term, **({} if operand is None else {"like": operand}))
+    def add_plate_of_read(
+        self, pattern: PlatePattern, number: str = "r.plate_id", *, other: bool = False
+    ) -> None:
+        """Require the read's plate to match, by its number: for a search that starts elsewhere than at the plates.
 
-    def add_other_plate(self, pattern: PlatePattern) -> None:
-        """Require the read's plate not to match."""
-        term, operand = matches(pattern, "r.plate_id")
-        self.add(f"NOT {term}", **({} if operand is None else {"like": operand}))
+        Args:
+            number: SQL of the number.
+            other: require it not to match.
+        """
+        term, operand = matches(pattern, number)
+        self.add(f"NOT {term}" if other else term, **({} if operand is None else {"like": operand}))
 
     def add_text(self, pattern: PlatePattern) -> None:
         """Require the text of `p`, a row of plates, to match."""

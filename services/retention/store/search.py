@@ -24,7 +24,6 @@ from services.retention.domain.search_cost import check_cost
 from services.retention.domain.search_windows import Windows
 from services.retention.store.conditions import Conditions, of_reads
 from services.retention.store.corrections import IS_LAST
-from services.retention.store.plate_numbers import matches
 from services.retention.store.records import COLUMNS, Read, Records
 from services.retention.store.replica import Replica
 from services.retention.store.search_plan import MOST_PLATES, SearchPlans, Starts, starts_at
@@ -164,6 +163,10 @@ class _Asked:
         )
 
 
+_Statement = tuple[TextClause, Mapping[str, Any]]
+"""A statement with its parameters, without those of a window."""
+
+
 class Searches:
     """Runs searches for a grant."""
 
@@ -248,35 +251,37 @@ class Searches:
                     after_at=after.captured_at,
                     after_id=after.read_id,
                 )
+        statements = [(one.newest(), one.parameters) for one in asked]
         windows = asked[0].windows(rest)
         rows: list[Row[Any]] = []
         while len(rows) < limit and (window := windows.next()) is not None:
             missing = limit - len(rows)
             own = {"window_from": window[0], "window_to": window[1], "limit": missing}
-            found = await self._newest(asked, own, missing)
+            found = await self._newest(statements, own, missing)
             windows.widen(len(found), missing - len(found))
             rows += found
         return _Found(rows, windows.rest_until, count)
 
     async def _newest(
-        self, asked: Sequence[_Asked], own: Mapping[str, Any], most: int
+        self, statements: Sequence[_Statement], own: Mapping[str, Any], most: int
     ) -> list[Row[Any]]:
-        """Return the newest reads of a window; `asked` have none in common."""
+        """Return the newest reads of a window; the statements find none in common."""
         found: list[Row[Any]] = []
-        for one in asked:
-            found += await self._connection.execute(one.newest(), {**one.parameters, **own})
-        if len(asked) > 1:
+        for statement, parameters in statements:
+            found += await self._connection.execute(statement, {**parameters, **own})
+        if len(statements) > 1:
             found.sort(key=lambda row: (row.captured_at, row.read_id), reverse=True)
         return found[:most]
 
     async def _count(self, asked: Sequence[_Asked], criteria: Criteria) -> MatchCount:
+        statements = [(one.number(), one.parameters) for one in asked]
         windows = asked[0].windows(criteria)
         most, value = MOST_COUNTED + 1, 0
         while value < most and (window := windows.next()) is not None:
             missing, found = most - value, 0
             own = {"window_from": window[0], "window_to": window[1], "limit": missing}
-            for one in asked:
-                rows = await self._connection.execute(one.number(), one.parameters | own)
+            for statement, parameters in statements:
+                rows = await self._connection.execute(statement, {**parameters, **own})
                 found += rows.scalar_one()
             windows.widen(found, missing - found)
             value += found
@@ -300,7 +305,7 @@ class Searches:
         if not found.scalar_one():
             return None
         others = _conditions(grant, structs.replace(criteria, plate=None, lookalike=False), starts)
-        others.add_other_plate(criteria.pattern)
+        others.add_plate_of_read(criteria.pattern, other=True)
         return _Asked(starts, others)
 
     async def _lookalikes(self, grant: Grant, criteria: Criteria, limit: int) -> _Found:
@@ -345,13 +350,14 @@ def _conditions(grant: Grant, criteria: Criteria, starts: Starts) -> Conditions:
 
 def _corrected_to(pattern: PlatePattern) -> Starts:
     """Return, as starts, the reads of a window whose last correction gives a plate that matches."""
-    term, operand = matches(pattern, "c.plate_id")
-    of_plate = term.format(p="corrected_")
+    of_plate = Conditions("corrected_")
+    of_plate.add_plate_of_read(pattern, "c.plate_id")
     return Starts(
         "read_id",
-        f"(SELECT c.read_id AS id, c.captured_at FROM read_corrections c WHERE {of_plate} AND {IS_LAST}"  # noqa: S608
+        "(SELECT c.read_id AS id, c.captured_at FROM read_corrections c"  # noqa: S608 - constants
+        f" WHERE {of_plate.sql} AND {IS_LAST}"
         " AND c.captured_at >= :window_from AND c.captured_at < :window_to) AS start",
-        {} if operand is None else {"corrected_like": operand},
+        of_plate.parameters,
         also="r.captured_at = start.captured_at",
     )
 
