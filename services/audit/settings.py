@@ -235,6 +235,12 @@ class Settings(SigningSettings, NoticeSettings, ApiSettings, ObjectSettings):
     """One person's searches of one plate raise a finding if there are this many, or for this many cases, within this
     many days."""
 
+    audit_corrections_per_day: Annotated[int, Field(ge=1)] = 30
+    """More corrections of reads than this by one person in a day (UTC) raise a finding."""
+
+    audit_plate_corrections: Annotated[int, Field(ge=2)] = 5
+    """This many reads of one plate, corrected to others by one person within `audit_plate_days`, raise a finding."""
+
     audit_late_minutes: Annotated[int, Field(ge=1)] = 30
     """An entry appended this long after its event raises a finding: an outbox or the log was stopped."""
 

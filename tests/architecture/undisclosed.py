@@ -2,6 +2,7 @@
 
 NOT_GIVEN_OUT = {
     "services.audit.store.before_macs:BeforeMacs.recorded": "offsets of topics, by topic and partition",
+    "services.audit.store.corrections:Corrections.by": "what the rules look at; findings are shown",
     "services.audit.store.enforcements:Enforcements.between": "what the rules look at; findings are shown",
     "services.audit.store.figures:Figures.logged": "what is counted; sums alone are shown",
     "services.audit.store.findings:Findings.lock": "for the step that follows; `get` shows it after",

@@ -99,6 +99,12 @@ class CustodySaid(msgspec.Struct, frozen=True):
     corrects: Text | None = None
 
 
+class CorrectedSaid(msgspec.Struct, frozen=True):
+    """The day of the sighting that a person corrected."""
+
+    captured_on: date
+
+
 class DisposedSaid(msgspec.Struct, frozen=True):
     """What a person says that came of a hit."""
 

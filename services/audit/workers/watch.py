@@ -11,12 +11,15 @@ from uuid import UUID
 from msgspec import structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.audit.domain.corrections import Limits, unusual_corrections
 from services.audit.domain.enforcement import unverified_enforcement
 from services.audit.domain.entries import kind_of
 from services.audit.domain.findings import CONTRADICTING_READ, a_finding, hour_of
 from services.audit.domain.policies import ACKNOWLEDGING_ROLES
+from services.audit.domain.rules import before
 from services.audit.settings import Settings
 from services.audit.store.audits import Audits
+from services.audit.store.corrections import Corrections
 from services.audit.store.enforcements import Enforcements
 from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
@@ -41,6 +44,7 @@ from shared.events import (
     IssuerMisused,
     PolicyLoaded,
     ReadContradicted,
+    ReadCorrected,
     RecordsDisclosed,
     RefusalsCounted,
 )
@@ -104,6 +108,7 @@ class Watch:
                 *await self._disclosed(stream, kinds),
                 *await _silences(stream, kinds),
                 *await of_retention(stream, kinds.numbers),
+                *await self._corrections(connection, start, kinds),
                 *await self._policies(connection, stream, kinds),
                 *_misuses(kinds),
                 *await _accounts(stream, kinds),
@@ -204,6 +209,24 @@ class Watch:
                 )
                 found.setdefault(finding.finding_id, finding)
         return list(found.values())
+
+    async def _corrections(
+        self, connection: AsyncConnection, start: int, kinds: Kinds
+    ) -> list[FindingRaised]:
+        """Return findings of people who corrected very many reads, or those of one plate again and again (ADR-0135)."""
+        new = [s for s in kinds.of(ReadCorrected) if s.person_id]
+        if not new:
+            return []
+        settings = self._settings
+        limits = Limits(
+            a_day=settings.audit_corrections_per_day,
+            of_plate=settings.audit_plate_corrections,
+            within=timedelta(days=settings.audit_plate_days),
+        )
+        since = before(min(s.occurred_at for s in new), limits.within)
+        people = {str(s.person_id) for s in new}
+        corrections = await Corrections(connection).by(people, since, new[-1].seq + 1)
+        return [*unusual_corrections(corrections, start, limits)]
 
     async def _check_policies(self) -> int:
         """Raise a finding for each policy that administrator and auditor did not acknowledge within a day."""

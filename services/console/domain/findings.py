@@ -41,6 +41,8 @@ MEANINGS: Mapping[str, str] = {
     "log_behind": "The log is behind what services recorded.",
     "log_failure": "The log appended nothing for minutes, because it or Kafka had stopped.",
     "log_gap": "A service showed records, and its record of the access is not in the log.",
+    "many_corrections": "A person corrected very many reads in one day. Whoever compares pictures for a report on"
+    " accuracy does; otherwise look at what they corrected.",
     "many_disclosed": "All services together showed a person very many records in one day.",
     "many_searches": "A person searched very often within an hour.",
     "not_erased": "A purge is certified, and the log could not erase what it names.",
@@ -52,6 +54,8 @@ MEANINGS: Mapping[str, str] = {
     "refused_access": "Many accesses were refused within minutes: failed sign-ins, missing rights, or refused purposes.",
     "released_on_host": "A command on the host released an account, or made one, where people could have done so at the"
     " console. Find out who ran it, and why.",
+    "repeated_correction": "A person corrected reads of one plate to other plates again and again, or to none. A sign that"
+    " a camera misreads is a usual cause. Compare the pictures: a vehicle may be meant to be hidden.",
     "repeated_plate_search": "A person searched for one plate again and again, or for several cases.",
     "unverified_enforcement": "A person recorded an enforcement action after a hit, and no verification had said"
     " before that the plate was read right (policy 468.4(f)). Read the entry and the reason in it, and ask the person what"

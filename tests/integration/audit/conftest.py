@@ -22,6 +22,7 @@ from shared.events import (
     DisclosedRecord,
     FindingRaised,
     PurposeRecord,
+    ReadCorrected,
     RecordsDisclosed,
 )
 from shared.kafka.topics import TOPICS
@@ -297,6 +298,20 @@ def an_attempt(clock, **changes):
             ),
             **changes,
         }
+    )
+
+
+def a_correction(at, before, plate, *, captured_on=None, read_id=None, actor=None):
+    """Return the correction of a read of one plate to another, or to none."""
+    return ReadCorrected(
+        occurred_at=at,
+        actor=actor or an_actor(),
+        correction_id=uuid4(),
+        read_id=read_id or uuid4(),
+        captured_on=captured_on or at.date(),
+        plate_before=before,
+        plate=plate,
+        reason="The picture shows another plate",
     )
 
 

@@ -21,10 +21,16 @@ from shared.events import (
     RefusalsCounted,
 )
 from shared.postgres.disclosed_records import AS_SEARCHES, SEARCHED_HOLD
-from tests.integration.audit.conftest import a_disclosure, an_actor, an_attempt
+from tests.integration.audit.conftest import (
+    a_correction,
+    a_disclosure,
+    an_actor,
+    an_attempt,
+)
 
 EVENTS = 120
 PLATES = ("7ABC123", "7ABC12?", "7AB*123", "8XYZ999", "8XYZ9??", "4JKL456")
+WHOLE_PLATES = ("7ABC123", "8XYZ999", "4JKL456")
 CASES = ("26-1", "26-2", "26-3", None)
 KINDS = (
     "search",
@@ -37,12 +43,21 @@ KINDS = (
     "flood",
     "shown",
     "shown",
+    "correction",
+    "correction",
+    "correction",
 )
 
 
 @pytest.fixture
 def audit_settings(audit_settings):
-    limits = {"audit_refusals": 3, "audit_searches_per_hour": 2, "audit_plate_searches": 4}
+    limits = {
+        "audit_refusals": 3,
+        "audit_searches_per_hour": 2,
+        "audit_plate_searches": 4,
+        "audit_corrections_per_day": 2,
+        "audit_plate_corrections": 3,
+    }
     return audit_settings.model_copy(update=limits)
 
 
@@ -88,6 +103,9 @@ def some_events(clock, chosen):
         return [a_hold_search(attempt, chosen.choice(PLATES), kind)]
     if kind == "refusal":
         return [an_attempt(clock, **changes, allowed=False)]
+    if kind == "correction":
+        before, plate = chosen.sample(WHOLE_PLATES, 2)
+        return [a_correction(changes["occurred_at"], before, plate, actor=person)]
     if kind == "unknown":
         return [an_attempt(clock, **changes | {"actor": None}, allowed=False)]
     if kind == "flood":
@@ -157,9 +175,11 @@ async def test_findings_do_not_depend_on_the_size_of_a_batch_or_on_the_process(
     expected = await findings_by(1)
     assert {row.kind for row in expected} == {
         "late_entries",
+        "many_corrections",
         "many_disclosed",
         "many_searches",
         "refused_access",
+        "repeated_correction",
         "repeated_plate_search",
     }
     assert len(expected) > 30

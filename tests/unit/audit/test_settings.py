@@ -11,6 +11,8 @@ DEFAULTS = {
     "audit_plate_searches": 10,
     "audit_plate_cases": 3,
     "audit_plate_days": 30,
+    "audit_corrections_per_day": 30,
+    "audit_plate_corrections": 5,
     "audit_late_minutes": 30,
     "audit_gap_minutes": 15,
     "audit_due_days": 90,

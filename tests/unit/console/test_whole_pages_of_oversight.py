@@ -58,9 +58,9 @@ async def test_the_list_of_findings(auditor, show):
         open: not yet assigned assigned to me assigned to anyone closed all Kind any audit not drawn
         audit overdue contradicting event contradicting read copy differs device late device silence enrolled
         beside exclusive roles forged event hold owner left hold review due improper access issuer
-        misused kafka disk late entries log behind log failure log gap many disclosed many searches
-        not erased not logged policies differ policy not acknowledged purge overdue refused access
-        released on host repeated plate search unverified enforcement Show Raised Kind About State
+        misused kafka disk late entries log behind log failure log gap many corrections many disclosed
+        many searches not erased not logged policies differ policy not acknowledged purge overdue refused access
+        released on host repeated correction repeated plate search unverified enforcement Show Raised Kind About State
         2026-05-01 08:00:00 UTC repeated plate search {SUBJECT} not assigned 2026-05-01 08:00:00 UTC
         repeated plate search Bo Auditor assigned to Bo Auditor 2026-05-01 08:00:00 UTC log gap
         retention closed: fault repaired Back to the audit
