@@ -1,6 +1,7 @@
 """The committed OpenAPI documents are those that the code serves, and are fit for a generated client."""
 
 import json
+import re
 
 import pytest
 
@@ -163,3 +164,29 @@ def test_bodies_have_examples(service):
             for name in [part.split('"')[0] for part in shown.split("#/components/schemas/")[1:]]:
                 shown += json.dumps(schemas[name])
             assert '"example' in shown, f"{service}: {method} {path} shows no example"
+
+
+def nameless(schema):
+    """Yield the texts of enums, anywhere in a document, of which a generator of clients can make no name."""
+    if isinstance(schema, dict):
+        named = schema.get("enum", ())
+        if isinstance(named, list):
+            yield from (one for one in named if isinstance(one, str) and not NAMEABLE.search(one))
+        for below in schema.values():
+            yield from nameless(below)
+    elif isinstance(schema, list):
+        for below in schema:
+            yield from nameless(below)
+
+
+NAMEABLE = re.compile(r"[A-Za-z]")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_generators_of_clients_can_name_each_value_of_an_enum(service):
+    assert not list(nameless(document(service)))
+
+
+def test_a_value_without_a_letter_is_reported():
+    planted = {"LayoutIn": {"anyOf": [{"enum": [",", "\t", "tab"]}, {"type": "null"}]}}
+    assert list(nameless(planted)) == [",", "\t"]

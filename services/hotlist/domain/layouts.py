@@ -11,7 +11,8 @@ from shared.core.errors import InvalidInput
 from shared.core.months import is_zone
 
 Encoding = Literal["utf-8", "latin-1"]
-Delimiter = Literal[",", ";", "|", "\t"]
+Delimiter = Literal["comma", "semicolon", "pipe", "tab"]
+DELIMITERS: dict[Delimiter, str] = {"comma": ",", "semicolon": ";", "pipe": "|", "tab": "\t"}
 DateForm = Literal[
     "iso", "YYYYMMDD", "YYYY-MM-DD", "MMDDYYYY", "MM/DD/YYYY", "YYYYMMDDHHMM", "YYYYMMDDHHMMSS"
 ]

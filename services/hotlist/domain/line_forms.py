@@ -13,7 +13,14 @@ from services.hotlist.domain.csv_import import (
     refuse,
 )
 from services.hotlist.domain.entries import LIMITS, EntryFault, KindRefused
-from services.hotlist.domain.layouts import DATE_FORMS, Column, Encoding, Layout, code_as_compared
+from services.hotlist.domain.layouts import (
+    DATE_FORMS,
+    DELIMITERS,
+    Column,
+    Encoding,
+    Layout,
+    code_as_compared,
+)
 from services.hotlist.domain.problem_codes import Code
 from shared.core.errors import ValueRefused
 
@@ -107,7 +114,7 @@ class LaidOut:
         """Return the cells of a line; an empty list for a blank one. Raises: LineRefused."""
         text = _decoded(raw, self._layout.encoding)
         if self._layout.delimiter is not None:
-            return _cut(text, self._layout.delimiter)
+            return _cut(text, DELIMITERS[self._layout.delimiter])
         if not text.strip():
             return []
         length = self._layout.line_characters
@@ -123,7 +130,7 @@ class LaidOut:
         text = _decoded(raw, self._layout.encoding)
         if self._layout.delimiter is None:
             return [one.field for one in self._placed] if text.strip() else []
-        cells = [cell.strip() for cell in _cut(text, self._layout.delimiter)]
+        cells = [cell.strip() for cell in _cut(text, DELIMITERS[self._layout.delimiter])]
         if not cells:
             return []
         columns = [""] * len(cells)

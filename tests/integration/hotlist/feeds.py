@@ -8,6 +8,17 @@ from services.hotlist.actions import deliveries
 HEADER = "plate,state,record_kind\n"
 ISSUER = {"account_id": "00000000-0000-4000-8000-0000000000aa", "name": "A. Issuer"}
 
+LAYOUT = {
+    "delimiter": "pipe",
+    "header": False,
+    "columns": [
+        {"field": "plate", "number": 1},
+        {"field": "state", "number": 2},
+        {"field": "record_kind", "number": 3},
+    ],
+    "kinds": [{"code": "SV", "record_kind": "stolen_vehicle", "on": True}],
+}
+
 
 def rows(*plates):
     return HEADER + "".join(f"{plate},CA,stolen_vehicle\n" for plate in plates)

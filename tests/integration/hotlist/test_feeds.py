@@ -10,18 +10,8 @@ import pytest
 from services.hotlist.actions import deliveries
 from services.hotlist.domain.feeds import LONGEST, MAX_FEEDS
 from shared.events import AccessAttempted, HotListActivated, HotListChanged
-from tests.integration.hotlist.feeds import ISSUER, Source, plates, rows
+from tests.integration.hotlist.feeds import ISSUER, LAYOUT, Source, plates, rows
 
-LAYOUT = {
-    "delimiter": "|",
-    "header": False,
-    "columns": [
-        {"field": "plate", "number": 1},
-        {"field": "state", "number": 2},
-        {"field": "record_kind", "number": 3},
-    ],
-    "kinds": [{"code": "SV", "record_kind": "stolen_vehicle", "on": True}],
-}
 OTHER = {"account_id": "00000000-0000-4000-8000-0000000000bb", "name": "B. Other"}
 
 

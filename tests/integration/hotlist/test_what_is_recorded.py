@@ -28,7 +28,7 @@ ACTOR = {
     "agency_ori": "CA0520100",
 }  # fmt: skip
 LAYOUT = {
-    "delimiter": "|",
+    "delimiter": "pipe",
     "header": False,
     "columns": [
         {"field": "plate", "number": 1},

@@ -36,7 +36,7 @@ FIXED = {
 }
 NAMED = {
     "header": True,
-    "delimiter": "|",
+    "delimiter": "pipe",
     "columns": [
         {"field": "plate", "name": "LIC"},
         {"field": "record_kind", "name": "MKE"},
@@ -103,6 +103,17 @@ def test_named_columns_stand_anywhere_and_others_are_left_out(piece):
         found += sheet.feed(data[start : start + piece])
     entries = [(entry.plate, entry.caution, entry.reason) for _, entry in found + sheet.finish()]
     assert entries == [("7ABC123", "Armed and dangerous", "SVS"), ("8XYZ999", None, "SVS")]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "character"),
+    [("comma", ","), ("semicolon", ";"), ("pipe", "|"), ("tab", "\t")],
+)
+def test_cells_end_at_the_character_that_the_delimiter_names(delimiter, character):
+    line = character.join(("SV", "x;y,z" if character == "|" else "x", "7ABC123"))
+    entries, sheet = read(checked(NUMBERED, delimiter=delimiter), f"{line}\n")
+    assert [one.plate for one in entries] == ["7ABC123"]
+    assert not sheet.aside
 
 
 def test_a_line_with_a_cell_too_many_is_set_aside_since_its_columns_are_not_known():
@@ -192,7 +203,7 @@ def test_latin_1_is_read_and_stored_as_text():
     [
         (FIXED, {"columns": FIXED["columns"][1:]}, Code.LAYOUT_FIELD_MISSING),
         (FIXED, {"columns": [*FIXED["columns"], FIXED["columns"][0]]}, Code.LAYOUT_COLUMN_TWICE),
-        (FIXED, {"delimiter": ","}, Code.LAYOUT_COLUMN_MISPLACED),
+        (FIXED, {"delimiter": "comma"}, Code.LAYOUT_COLUMN_MISPLACED),
         (NAMED, {"header": False}, Code.LAYOUT_COLUMN_MISPLACED),
         (NAMED, {"line_characters": 9}, Code.LAYOUT_LENGTH_OF_CELLS),
         (FIXED, {"zone": None}, Code.LAYOUT_ZONE_MISSING),
