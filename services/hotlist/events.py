@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 from services.hotlist.actions.purging import HitPurge
 from services.hotlist.service import HotlistService
+from services.hotlist.store.corrected import CorrectedReads
 from services.hotlist.store.outvoted import Outvoted
+from services.hotlist.store.standings import Standings
 from shared.events import (
     BackfillRecognised,
     Event,
     PassesRecorded,
+    ReadCorrected,
     ReadsBackfilled,
     ReadsRecognised,
     ReadsRecorded,
@@ -66,6 +69,12 @@ class Handlers:
         async with self._runtime.db.begin() as connection:
             await Outvoted(connection).add([one for event in events for one in event.passes])
 
+    async def corrected(self, events: Sequence[ReadCorrected]) -> None:
+        """Record what people saw in the pictures of reads; hits show it, open pages at once. Safe to repeat."""
+        async with self._runtime.db.begin() as connection:
+            await CorrectedReads(connection).set(events)
+            await Standings(connection).announce()
+
     @property
     def by_event(self) -> dict[type[Event], Handler]:
         """The handler of each consumed event."""
@@ -76,6 +85,7 @@ class Handlers:
             BackfillRecognised: self.recognised,
             RecordsPurged: self.purged,
             PassesRecorded: self.passes,
+            ReadCorrected: self.corrected,
         }
 
 

@@ -130,6 +130,7 @@ class ReadCorrected(AdministrativeEvent, frozen=True, kw_only=True, omit_default
     correction_id: UUID
     read_id: UUID
     captured_on: date  # UTC
+    captured_at: datetime | None = None  # since hits show corrections
     plate_before: PlateText | None  # as recorded, or as the correction before said
     plate: PlateText | None  # None: the picture shows no legible plate
     region: str | None = None  # the issuer that the picture shows; None leaves it as it was

@@ -105,7 +105,7 @@ TOPICS: dict[str, Topic] = {
         _topic(events.CaptureProcessed, "recognition", "retention"),
         _topic(events.PassesRecorded, "retention", "hotlist"),
         _topic(events.ReadContradicted, "retention", audited=True),
-        _topic(events.ReadCorrected, "retention", audited=True),
+        _topic(events.ReadCorrected, "retention", "hotlist", audited=True),
         _topic(events.HotListChanged, "hotlist", audited=True),
         _topic(events.HotListActivated, "hotlist", audited=True),
         _topic(events.HitRaised, "hotlist", "retention", audited=True),

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from services.hotlist.store.purging import BEGINNING, Place, Purging
+from services.hotlist.store.purging import BEGINNING, BESIDE, Place, Purging
 from shared.core.ids import id_digest
 from shared.events import PurgeList, RecordsPurged
 from shared.objects.purge_list import ListReader
@@ -54,28 +54,29 @@ class HitPurge:
     async def _purge_beside(
         self, before: datetime, hits: Collection[UUID], reads: Collection[UUID]
     ) -> None:
-        """Delete the purged reads' sightings of hits that stay, and their outvotes."""
+        """Delete the purged reads' sightings of hits that stay, and what frames and people say of the reads."""
         async with self._runtime.db.begin() as connection:
             staying = sorted({*hits, *await Purging(connection).of_both_sides(before)})
         for start in range(0, len(staying), PURGED_AT_ONCE):
             some = staying[start : start + PURGED_AT_ONCE]
             async with self._runtime.db.begin() as connection:
                 await Purging(connection).purge_sightings(before, some, reads)
-        after: Place | None = BEGINNING
-        while after is not None:
-            async with self._runtime.db.begin() as connection:
-                purging = Purging(connection)
-                after = await purging.purge_outvoted(before, after, reads, PURGED_AT_ONCE)
+        for table in BESIDE:
+            after: Place | None = BEGINNING
+            while after is not None:
+                async with self._runtime.db.begin() as connection:
+                    purging = Purging(connection)
+                    after = await purging.purge_beside(table, before, after, reads, PURGED_AT_ONCE)
 
     async def _held(self, event: RecordsPurged, named: PurgeList) -> tuple[set[UUID], set[UUID]]:
-        """Return the hits that stay, and the held reads that hits or outvotes refer to."""
+        """Return the hits that stay, and the held reads that hits, outvotes or corrections refer to."""
         reader = ListReader(self._runtime.objects, event.run_id, named)
         await reader.verify()
         async with self._runtime.db.begin() as connection:
             matched = await Purging(connection).reads_of_hits(event.before)
-            outvoted = await Purging(connection).outvoted(event.before)
+            contradicted = await Purging(connection).contradicted(event.before)
         named_by = {
-            id_digest(read).bytes: read for read in (*outvoted, *(read for read, _ in matched))
+            id_digest(read).bytes: read for read in (*contradicted, *(read for read, _ in matched))
         }
         hits_of = defaultdict[UUID, list[UUID]](list)
         for read_id, hit_id in matched:

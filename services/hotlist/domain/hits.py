@@ -96,6 +96,15 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     outvoted_by: int | None
     """The number of frames of the vehicle that together read another plate; None if they do not."""
 
+    is_corrected: bool
+    """Whether a person saw in its picture another plate than the listed one, or that of another issuer."""
+
+    plate_seen: str | None
+    """The plate that the person saw, if `is_corrected`; None if the picture shows no legible one."""
+
+    region_seen: str | None
+    """Its issuer, if the person named another one than the record's."""
+
     is_listed: bool
     """Whether its entry is in force when a person sees the hit; True of one whose read is destroyed."""
 

@@ -34,8 +34,12 @@ VERIFIED_BEFORE = """SELECT b.outcome, b.at FROM hits p JOIN verifications b ON 
         WHERE p.status = 'verified' AND p.entry_id = h.entry_id AND p.plate_read = h.plate_read
             AND p.hit_id <> h.hit_id AND b.outcome <> 'dismissed'
         ORDER BY b.at DESC LIMIT 1"""
+# A person saw in the picture of the hit's read another plate than the listed one, or that of another issuer.
+CORRECTED = """c.read_id = h.read_id AND (c.plate IS DISTINCT FROM h.plate_listed
+        OR c.region <> h.region_listed)"""
 # What a hit shows beside what it was raised with: its entry as it is now, and what people and other frames say of it.
 BESIDE = f"""LEFT JOIN outvoted o ON o.read_id = h.read_id
+    LEFT JOIN corrected c ON {CORRECTED}
     LEFT JOIN LATERAL ({LISTED}) f ON true
     LEFT JOIN LATERAL ({VERIFIED_BEFORE}) d ON d.outcome <> 'correct_read'"""
 FIELDS = """h.hit_id, h.seq, h.changed_seq, h.standing, h.status, v.outcome, h.result, h.tier, h.record_kind,
@@ -44,6 +48,7 @@ FIELDS = """h.hit_id, h.seq, h.changed_seq, h.standing, h.status, v.outcome, h.r
         h.differences, h.warnings, h.read_id, h.capture_id, h.device_id, h.device_name, h.place,
         h.captured_at, h.received_at, h.raised_at, h.late, h.first_at, h.last_at, h.sightings,
         h.box, h.crop_key, h.image_key, h.purged_at, o.reads AS outvoted_by,
+        c.read_id IS NOT NULL AS is_corrected, c.plate AS plate_seen, c.region AS region_seen,
         h.purged_at IS NOT NULL OR f.entry_id IS NOT NULL AS is_listed, f.caution AS caution_in_force,
         d.outcome AS doubt, d.at AS doubted_at,
         coalesce((SELECT jsonb_agg(jsonb_build_object('at', a.at, 'by', jsonb_build_object('person_id', a.person_id,
@@ -309,12 +314,12 @@ def hit_of(row: Mapping[Any, Any]) -> Hit:
 
 
 def released(hits: Sequence[Hit]) -> list[Disclosed]:
-    """Return hits for a disclosure, with both plates of each: an auditor may search by either."""
+    """Return hits for a disclosure, with all plates of each: an auditor may search by any."""
     return [
         Disclosed(
             record_id=hit.hit_id,
             captured=hit.captured_at,
-            plates=_known([hit.plate_read, hit.plate_listed]),
+            plates=_known([hit.plate_read, hit.plate_listed, hit.plate_seen]),
             read_ids=_known([hit.read_id]),
         )
         for hit in hits

@@ -1,7 +1,8 @@
 """Deletes or clears the hits of purged reads; leaves those whose reads a hold keeps."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import text
@@ -18,7 +19,10 @@ _OF_BOTH_SIDES = text(
     "SELECT hit_id FROM hits WHERE captured_at >= :before AND captured_at < :until"
     " AND purged_at IS NULL AND first_at < :before"
 )
-_OUTVOTED = text("SELECT read_id FROM outvoted WHERE captured_at < :before")
+_SAID = text(
+    "SELECT read_id FROM outvoted WHERE captured_at < :before"
+    " UNION SELECT read_id FROM corrected WHERE captured_at < :before"
+)
 _DUE = text(
     """
     SELECT hit_id, captured_at, EXISTS (SELECT FROM verifications v WHERE v.hit_id = h.hit_id)
@@ -49,11 +53,21 @@ _BEGIN_LATER = text(
     " FROM sightings WHERE hit_id = ANY(:hits) GROUP BY hit_id) s"
     " WHERE h.hit_id = s.hit_id AND h.captured_at >= :before AND h.first_at < s.first_at"
 )
-_OUTVOTED_DUE = text(
-    "SELECT captured_at, read_id FROM outvoted WHERE captured_at < :before"
-    " AND (captured_at, read_id) > (:at, :after) ORDER BY captured_at, read_id LIMIT :limit"
-)
-_NOT_OUTVOTED = text("DELETE FROM outvoted WHERE read_id = ANY(:reads)")
+Beside = Literal["outvoted", "corrected"]
+"""A table of what others say of reads: the other frames of their vehicle, or people."""
+
+BESIDE: Sequence[Beside] = get_args(Beside)
+_BESIDE_DUE = {
+    table: text(
+        f"SELECT captured_at, read_id FROM {table} WHERE captured_at < :before"  # noqa: S608 - names in this file
+        " AND (captured_at, read_id) > (:at, :after) ORDER BY captured_at, read_id LIMIT :limit"
+    )
+    for table in BESIDE
+}
+_NOT_BESIDE = {
+    table: text(f"DELETE FROM {table} WHERE read_id = ANY(:reads)")  # noqa: S608 - names in this file
+    for table in BESIDE
+}
 
 Place = tuple[datetime, UUID]
 """The capture and the id of the last row of a piece."""
@@ -85,9 +99,9 @@ class Purging:
         values = {"before": before, "until": before + LONGEST_SPAN}
         return list((await self._connection.execute(_OF_BOTH_SIDES, values)).scalars())
 
-    async def outvoted(self, before: datetime) -> list[UUID]:
-        """Return the reads captured before `before` that the other frames of their vehicle contradict."""
-        return list((await self._connection.execute(_OUTVOTED, {"before": before})).scalars())
+    async def contradicted(self, before: datetime) -> list[UUID]:
+        """Return the reads captured before `before` that other frames of their vehicle contradict, or people."""
+        return list((await self._connection.execute(_SAID, {"before": before})).scalars())
 
     async def purge(
         self,
@@ -123,21 +137,21 @@ class Purging:
         Args:
             before: the purge's time limit.
             hits: hits that stay.
-            reads: the held reads that hits or outvotes refer to.
+            reads: the held reads that hits, outvotes or corrections refer to.
         """
         parameters = {"before": before, "hits": list(hits), "reads": list(reads)}
         await self._connection.execute(_OTHER_SIGHTINGS, parameters)
         await self._connection.execute(_BEGIN_LATER, {"before": before, "hits": list(hits)})
 
-    async def purge_outvoted(
-        self, before: datetime, after: Place, held: Collection[UUID], limit: int
+    async def purge_beside(
+        self, table: Beside, before: datetime, after: Place, held: Collection[UUID], limit: int
     ) -> Place | None:
-        """Delete the outvotes of reads captured before `before`, of the next `limit` after `after`, except `held`.
+        """Delete what a table says of reads captured before `before`, of the next `limit` after `after`, except `held`.
 
         Returns the next `after`; None at the end.
         """
         parameters = {"before": before, "at": after[0], "after": after[1], "limit": limit}
-        rows = (await self._connection.execute(_OUTVOTED_DUE, parameters)).all()
+        rows = (await self._connection.execute(_BESIDE_DUE[table], parameters)).all()
         gone = [row.read_id for row in rows if row.read_id not in held]
-        await self._connection.execute(_NOT_OUTVOTED, {"reads": gone})
+        await self._connection.execute(_NOT_BESIDE[table], {"reads": gone})
         return None if len(rows) < limit else (rows[-1].captured_at, rows[-1].read_id)

@@ -31,6 +31,8 @@ _PRESENT = f"""
             CASE WHEN f.entry_id IS NULL THEN 'ended' END,
             CASE WHEN f.caution <> coalesce(h.entry ->> 'caution', '') THEN 'caution:' || hashtext(f.caution) END,
             CASE WHEN o.read_id IS NOT NULL THEN 'outvoted' END,
+            CASE WHEN c.read_id IS NOT NULL
+                THEN 'corrected:' || hashtext(concat_ws(' ', c.plate, c.region)) END,
             CASE WHEN d.at >= h.raised_at THEN 'doubted:' || d.outcome END) AS words
     FROM (SELECT * FROM hits h WHERE h.raised_at >= :fresh_since AND {FRESH} AND NOT h.late
         ORDER BY h.raised_at DESC LIMIT :most) h

@@ -52,6 +52,7 @@ async def correct(
             correction_id=correction.correction_id,
             read_id=read_id,
             captured_on=read.captured_at.astimezone(UTC).date(),
+            captured_at=read.captured_at,
             plate_before=before.plate,
             plate=found.plate,
             region=found.region,

@@ -59,9 +59,20 @@ async def test_more_than_thirty_in_a_day_are_one_finding_of_the_person(corrected
 
 
 @CLAUSE
-async def test_days_and_people_count_apart(corrected, raised, clock):
+async def test_people_count_apart_where_their_corrections_come_together(deliver, raised, clock):
+    events = []
+    for before, plate in many(20):
+        for person_id in (OFFICER, "other"):
+            clock.advance(minutes=1)
+            actor = an_actor(person_id, "Officer")
+            events.append(a_correction(clock.now(), before, plate, actor=actor))
+    await deliver(*events)
+    assert await raised() == []
+
+
+@CLAUSE
+async def test_days_count_apart(corrected, raised, clock):
     await corrected(*many(30))
-    await corrected(*many(10), actor=an_actor("other", "Officer Eight"))
     clock.advance(days=1)
     await corrected(*many(30, start=100))
     assert await raised() == []
@@ -106,6 +117,17 @@ async def test_the_reads_of_one_plate_count_once_each_and_within_thirty_days(
     await corrected(*[(PLATE, OTHER)] * 4)
     [finding] = await raised()
     assert finding.details["count"] == 5
+
+
+@CLAUSE
+async def test_one_read_a_week_is_a_finding_in_the_end(corrected, raised, clock):
+    for _ in range(4):
+        await corrected((PLATE, OTHER))
+        assert await raised() == []
+        clock.advance(days=7)
+    await corrected((PLATE, OTHER))
+    [finding] = await raised()
+    assert (finding.kind, finding.details["count"]) == ("repeated_correction", 5)
 
 
 @CLAUSE

@@ -43,7 +43,7 @@ DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
 TABLES = (
     "set_aside, feeds, lists, snapshots, versions, activations, entries, hits, sightings, acknowledgements,"
-    " verifications, dispositions, outvoted, month_secrets"
+    " verifications, dispositions, outvoted, corrected, month_secrets"
 )
 
 

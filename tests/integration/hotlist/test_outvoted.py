@@ -63,17 +63,17 @@ async def test_a_purge_deletes_outvoted_reads_in_pieces_and_resumes_after_a_fail
         async with hotlist.runtime.db.begin() as connection:
             return set((await connection.execute(text("SELECT read_id FROM outvoted"))).scalars())
 
-    purge_outvoted, pieces = Purging.purge_outvoted, 1
+    purge_beside, pieces = Purging.purge_beside, 1
 
     async def cut_off(*arguments):
         nonlocal pieces
         if not pieces:
             raise RuntimeError("killed")
         pieces -= 1
-        return await purge_outvoted(*arguments)
+        return await purge_beside(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Purging, "purge_outvoted", cut_off)
+        patched.setattr(Purging, "purge_beside", cut_off)
         with pytest.raises(RuntimeError):
             await hotlist.purge(due, held, gone=gone)
     assert len(await outvoted()) == 5

@@ -226,6 +226,7 @@ async def test_a_correction_is_on_record_with_its_person_and_both_plates(retenti
     assert (first.plate_before, first.plate, first.region) == ("7ABC123", "7A8C123", "US-NV")
     assert (second.plate_before, second.plate, second.region) == ("7A8C123", None, None)
     assert (third.plate_before, third.plate, third.region) == (None, "7ABC123", None)
+    assert first.captured_at == read.captured_at, "a purge of hotlist needs it"
     assert first.actor.name == "Officer Seven"
     attempt = (await retention.emitted(AccessAttempted))[0]
     assert (attempt.permission, attempt.purpose.kind) == (

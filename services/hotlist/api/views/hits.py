@@ -265,6 +265,8 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
     outvoted_by, is_listed = fields.pop("outvoted_by"), fields.pop("is_listed")
     caution, _ = fields.pop("caution_in_force"), fields.pop("standing")
     doubt, doubted_at = fields.pop("doubt"), fields.pop("doubted_at")
+    for name in ("is_corrected", "plate_seen", "region_seen"):
+        del fields[name]
     crop_key, image_key = fields.pop("crop_key"), fields.pop("image_key")
     base = f"/v1/hits/{hit.hit_id}"
     captured_at = hit.captured_at
@@ -272,6 +274,7 @@ def hit_fields(hit: Hit, now: datetime, link: str | None) -> dict[str, Any]:
         **fields,
         "warnings": [
             *_recautioned(hit, caution),
+            *_corrected(hit),
             *_ended(is_listed),
             *_doubted(doubt, doubted_at),
             *hit.warnings,
@@ -292,6 +295,19 @@ def _recautioned(hit: Hit, caution: str | None) -> list[DisplayedCaution]:
     if hit.entry is None or caution is None or caution == hit.entry.caution:
         return []
     return [DisplayedCaution("caution_since", f"The entering agency now says: {caution}")]
+
+
+def _corrected(hit: Hit) -> list[DisplayedCaution]:
+    """Return the caution for a read in whose picture a person saw another plate than the listed one."""
+    if not hit.is_corrected:
+        return []
+    if hit.plate_seen is None:
+        seen = "no legible plate"
+    elif hit.plate_seen != hit.plate_listed:
+        seen = f"another plate: {hit.plate_seen}"
+    else:
+        seen = f"the same number of another issuer: {hit.region_seen}"
+    return [DisplayedCaution("read_corrected", f"A person compared the picture, and saw {seen}")]
 
 
 def _ended(is_listed: bool) -> list[DisplayedCaution]:
