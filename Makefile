@@ -79,7 +79,7 @@ lint-deploy: $(STAMP) ## kubeconform, kube-score and hadolint over manifests and
 
 .PHONY: test
 test: lint-code ## All tests but those with a target of their own
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters and not images and not runbooks"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters and not images and not runbooks"
 
 .PHONY: test-runbooks
 test-runbooks: $(STAMP) ## A department lost and restored, and one exported and imported elsewhere, by the commands of docs/operations

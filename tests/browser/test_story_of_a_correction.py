@@ -1,4 +1,5 @@
-"""An officer finds a misread plate, says what its picture shows, and finds the read by either plate."""
+"""An officer finds a misread plate and says what its picture shows; the read is found by either plate, and who
+watches alerts sees it at once."""
 
 import pytest
 
@@ -21,7 +22,10 @@ async def searched(page, plate):
 async def test_a_misread_is_corrected_and_found_by_either_plate(console_of):
     console = await console_of("officer")
     console.complaints.found.clear()
-    page = await console.context.new_page()
+    page, alerts = await console.context.new_page(), await console.context.new_page()
+    await console.open(alerts, "/alerts")
+    card = alerts.get_by_role("article").filter(has_text=f"Read {SEEN}").first
+    await card.wait_for()
     await console.open(page, "/")
     await searched(page, SEEN)
     async with page.expect_navigation():
@@ -41,8 +45,14 @@ async def test_a_misread_is_corrected_and_found_by_either_plate(console_of):
     await fill(page, plate=OTHER, reason="The picture shows another plate")
     await press(page, "Record the correction")
     await see(page, f"{OTHER}: The picture shows another plate")
+    caution = f"A person compared the picture, and saw another plate: {OTHER}"
+    await card.get_by_text(caution).wait_for()
+    async with alerts.expect_navigation():
+        await card.get_by_role("link").click()
+    await see(alerts, caution)
     for plate in (SEEN, OTHER):
         await searched(page, plate)
         await see(page, f"corrected: the picture shows {OTHER}")
     await page.close()
+    await alerts.close()
     assert console.complaints.found == []

@@ -2,13 +2,17 @@
 
 import json
 import re
+from functools import cache
 
 import pytest
 
-from deploy.openapi import FOLDER, SERVICES, document, text
+from deploy import openapi
+from deploy.openapi import FOLDER, SERVICES, text
 from services.registry import names
 from shared.http.app import OPEN
 from shared.service.spec import Kind
+
+document = cache(openapi.document)
 
 
 @pytest.mark.parametrize("service", SERVICES)

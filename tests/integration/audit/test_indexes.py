@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.audit.api.fields import EntryQuery
-from services.audit.store import keys, periods, search, stream, values
+from services.audit.store import corrections, keys, periods, search, stream, values
 from services.audit.store.log import OLD, Log
 
 ENTRIES = 30_000
@@ -153,4 +153,11 @@ async def test_disclosures_without_an_attempt_are_found_by_the_attempts_id(plan)
 async def test_entries_of_a_kind_that_is_followed_are_found_by_it(plan, statement, given):
     found = await plan(statement, **given)
     assert "entries_by_kind" in found
+    assert "Seq Scan on entries" not in found
+
+
+async def test_corrections_of_a_month_are_found_by_their_kind_and_number(plan):
+    given = {"kind": "read.corrected", "people": ["p-7"], "start": 29_000, "end": ENTRIES}
+    found = await plan(corrections._CORRECTED.text, **given)
+    assert "entries_newest_by_kind" in found
     assert "Seq Scan on entries" not in found
