@@ -1,9 +1,10 @@
 """Corrections of reads that an auditor should look at: very many by one person, or of one plate again and again."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from msgspec import structs
 
@@ -53,52 +54,62 @@ def unusual_corrections(
         start: the first entry that was not processed before.
         limits: those of the department.
     """
-    of_person = defaultdict[str, list[Corrected]](list)
+    on_day = Counter[tuple[str, date]]()
+    of_plate = defaultdict[tuple[str, str | None], list[Corrected]](list)
+    known: set[UUID] = set()
     for one in corrections:
-        of_person[one.person_id].append(one)
-        if one.seq >= start:
-            yield from _many(one, of_person[one.person_id], limits)
-            yield from _repeated(one, of_person[one.person_id], limits)
+        on_day[one.person_id, _day_of(one.at)] += 1
+        alike = of_plate[one.person_id, one.plate_before]
+        if one.is_of_another_plate:
+            alike.append(one)
+        if one.seq < start:
+            continue
+        for finding in (
+            _many(one, on_day[one.person_id, _day_of(one.at)], limits),
+            _repeated(one, alike, limits),
+        ):
+            if finding is not None and finding.finding_id not in known:
+                known.add(finding.finding_id)
+                yield finding
 
 
-def _many(new: Corrected, so_far: Sequence[Corrected], limits: Limits) -> Iterator[FindingRaised]:
-    """Yield a finding of too many corrections in the day of the new one; one a day."""
+def _many(new: Corrected, count: int, limits: Limits) -> FindingRaised | None:
+    """Return a finding, one a day, if a correction is one too many of its person's in its day, else None."""
+    if count <= limits.a_day:
+        return None
     day = _day_of(new.at)
-    count = sum(_day_of(one.at) == day for one in so_far)
-    if count > limits.a_day:
-        details = {"count": count, "limit": limits.a_day, "since": day.isoformat()}
-        yield a_finding("many_corrections", new.person_id, new.at, day, **details)
+    details = {"count": count, "limit": limits.a_day, "since": day.isoformat()}
+    return a_finding("many_corrections", new.person_id, new.at, day, **details)
 
 
-def _repeated(
-    new: Corrected, so_far: Sequence[Corrected], limits: Limits
-) -> Iterator[FindingRaised]:
-    """Yield a finding of too many reads of one plate that were corrected to others; one a plate and day.
+def _repeated(new: Corrected, alike: Sequence[Corrected], limits: Limits) -> FindingRaised | None:
+    """Return a finding, one a plate and day, if too many reads of the plate were corrected to others, else None.
 
     It ends with the sighting that the new correction is about.
+
+    Args:
+        new: the correction.
+        alike: those of its person that replaced the same plate, the new one among them.
+        limits: those of the department.
     """
     if not new.is_of_another_plate:
-        return
-    reads = {
-        one.read_id
-        for one in so_far
-        if one.is_of_another_plate and one.plate_before == new.plate_before
-        if abs(new.at - one.at) <= limits.within
-    }
-    if len(reads) >= limits.of_plate:
-        day = _day_of(new.at)
-        found = a_finding(
-            "repeated_correction",
-            new.person_id,
-            new.at,
-            new.plate_before,
-            day,
-            seq=new.seq,
-            plate=new.plate_before,
-            count=len(reads),
-            days=limits.within.days,
-        )
-        yield structs.replace(found, captured_on=new.captured_on)
+        return None
+    reads = {one.read_id for one in alike if abs(new.at - one.at) <= limits.within}
+    if len(reads) < limits.of_plate:
+        return None
+    day = _day_of(new.at)
+    found = a_finding(
+        "repeated_correction",
+        new.person_id,
+        new.at,
+        new.plate_before,
+        day,
+        seq=new.seq,
+        plate=new.plate_before,
+        count=len(reads),
+        days=limits.within.days,
+    )
+    return structs.replace(found, captured_on=new.captured_on)
 
 
 def _day_of(at: datetime) -> date:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,7 +12,7 @@ from services.audit.domain.corrections import Corrected
 from services.audit.domain.entries import kind_of
 from services.audit.domain.sealing import opened
 from services.audit.store.log import Log
-from services.audit.store.said import CorrectedSaid, said_in
+from services.audit.store.said import CorrectedSaid, SealedCorrection, said_in
 from shared.events import ReadCorrected
 
 _CORRECTED = text(
@@ -48,12 +49,23 @@ def _corrected(row: Row[Any]) -> Corrected | None:
     said = said_in(row.seq, row.entry, CorrectedSaid)
     if said is None:
         return None
-    sealed = opened(row.disclosure)[-1] if row.disclosure is not None else None
-    about = sealed if isinstance(sealed, dict) else {}
+    sealed = _sealed_of(row.disclosure)
     return Corrected(
         seq=row.seq,
         person_id=row.person_id,
         at=row.occurred_at,
         captured_on=said.captured_on,
-        **{name: about.get(name) for name in ("read_id", "plate_before", "plate")},
+        read_id=sealed.read_id,
+        plate_before=sealed.plate_before,
+        plate=sealed.plate,
     )
+
+
+def _sealed_of(disclosure: str | None) -> SealedCorrection:
+    """Return what a correction seals: nothing if a purge has erased it, or if it has another shape."""
+    if disclosure is None:
+        return SealedCorrection()
+    try:
+        return msgspec.convert(opened(disclosure)[-1], SealedCorrection)
+    except msgspec.ValidationError:
+        return SealedCorrection()

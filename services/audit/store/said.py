@@ -105,6 +105,14 @@ class CorrectedSaid(msgspec.Struct, frozen=True):
     captured_on: date
 
 
+class SealedCorrection(msgspec.Struct, frozen=True):
+    """Which read a person corrected, the plate before, and that in the picture; None: no legible one."""
+
+    read_id: Text | None = None
+    plate_before: Text | None = None
+    plate: Text | None = None
+
+
 class DisposedSaid(msgspec.Struct, frozen=True):
     """What a person says that came of a hit."""
 

@@ -61,7 +61,7 @@ async def test_more_than_thirty_in_a_day_are_one_finding_of_the_person(corrected
 @CLAUSE
 async def test_people_count_apart_where_their_corrections_come_together(deliver, raised, clock):
     events = []
-    for before, plate in many(20):
+    for before, plate in [*many(16), *[(PLATE, OTHER)] * 4]:
         for person_id in (OFFICER, "other"):
             clock.advance(minutes=1)
             actor = an_actor(person_id, "Officer")
