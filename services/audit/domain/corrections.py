@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 from msgspec import structs
 
@@ -47,7 +46,7 @@ def unusual_corrections(
     """Yield the findings that the corrections from entry `start` on raise.
 
     Each is judged by itself and those of its person in the entries before it, so the findings do not depend on how
-    many entries are processed at once.
+    many entries are processed at once. One may come again: it is stored once, by its id.
 
     Args:
         corrections: in the log's order; with those of `limits.within` and of a day before the first new one.
@@ -56,34 +55,29 @@ def unusual_corrections(
     """
     on_day = Counter[tuple[str, date]]()
     of_plate = defaultdict[tuple[str, str | None], list[Corrected]](list)
-    known: set[UUID] = set()
     for one in corrections:
         on_day[one.person_id, _day_of(one.at)] += 1
         alike = of_plate[one.person_id, one.plate_before]
         if one.is_of_another_plate:
             alike.append(one)
-        if one.seq < start:
-            continue
-        for finding in (
-            _many(one, on_day[one.person_id, _day_of(one.at)], limits),
-            _repeated(one, alike, limits),
-        ):
-            if finding is not None and finding.finding_id not in known:
-                known.add(finding.finding_id)
-                yield finding
+        if one.seq >= start:
+            yield from _many(one, on_day[one.person_id, _day_of(one.at)], limits)
+            yield from _repeated(one, alike, limits)
 
 
-def _many(new: Corrected, count: int, limits: Limits) -> FindingRaised | None:
-    """Return a finding, one a day, if a correction is one too many of its person's in its day, else None."""
+def _many(new: Corrected, count: int, limits: Limits) -> Iterator[FindingRaised]:
+    """Yield a finding, one a day, if a correction is one too many of its person's in its day."""
     if count <= limits.a_day:
-        return None
+        return
     day = _day_of(new.at)
     details = {"count": count, "limit": limits.a_day, "since": day.isoformat()}
-    return a_finding("many_corrections", new.person_id, new.at, day, **details)
+    yield a_finding("many_corrections", new.person_id, new.at, day, **details)
 
 
-def _repeated(new: Corrected, alike: Sequence[Corrected], limits: Limits) -> FindingRaised | None:
-    """Return a finding, one a plate and day, if too many reads of the plate were corrected to others, else None.
+def _repeated(
+    new: Corrected, alike: Sequence[Corrected], limits: Limits
+) -> Iterator[FindingRaised]:
+    """Yield a finding, one a plate and day, if too many reads of the plate were corrected to others.
 
     It ends with the sighting that the new correction is about.
 
@@ -93,10 +87,10 @@ def _repeated(new: Corrected, alike: Sequence[Corrected], limits: Limits) -> Fin
         limits: those of the department.
     """
     if not new.is_of_another_plate:
-        return None
+        return
     reads = {one.read_id for one in alike if abs(new.at - one.at) <= limits.within}
     if len(reads) < limits.of_plate:
-        return None
+        return
     day = _day_of(new.at)
     found = a_finding(
         "repeated_correction",
@@ -109,7 +103,7 @@ def _repeated(new: Corrected, alike: Sequence[Corrected], limits: Limits) -> Fin
         count=len(reads),
         days=limits.within.days,
     )
-    return structs.replace(found, captured_on=new.captured_on)
+    yield structs.replace(found, captured_on=new.captured_on)
 
 
 def _day_of(at: datetime) -> date:

@@ -17,6 +17,7 @@ from services.hotlist.domain.layouts import (
     DATE_FORMS,
     DELIMITERS,
     Column,
+    Delimiter,
     Encoding,
     Layout,
     code_as_compared,
@@ -52,7 +53,7 @@ class PlainCsv:
 
     def cells(self, raw: bytes) -> list[str]:
         """Return the cells of a line; an empty list for a blank one. Raises: LineRefused."""
-        return _cut(_decoded(raw, "utf-8"), ",")
+        return _cut(_decoded(raw, "utf-8"), "comma")
 
     def columns(self, raw: bytes, line: int) -> list[str]:
         """Return the fields that a header names; an empty list for a blank line. Raises: LineRefused, InvalidInput."""
@@ -114,7 +115,7 @@ class LaidOut:
         """Return the cells of a line; an empty list for a blank one. Raises: LineRefused."""
         text = _decoded(raw, self._layout.encoding)
         if self._layout.delimiter is not None:
-            return _cut(text, DELIMITERS[self._layout.delimiter])
+            return _cut(text, self._layout.delimiter)
         if not text.strip():
             return []
         length = self._layout.line_characters
@@ -130,7 +131,7 @@ class LaidOut:
         text = _decoded(raw, self._layout.encoding)
         if self._layout.delimiter is None:
             return [one.field for one in self._placed] if text.strip() else []
-        cells = [cell.strip() for cell in _cut(text, DELIMITERS[self._layout.delimiter])]
+        cells = [cell.strip() for cell in _cut(text, self._layout.delimiter)]
         if not cells:
             return []
         columns = [""] * len(cells)
@@ -213,11 +214,11 @@ def _decoded(raw: bytes, encoding: Encoding) -> str:
         raise LineRefused(Code.SHEET_LINE_NOT_UTF8, byte=exc.start + 1) from None
 
 
-def _cut(text: str, delimiter: str) -> list[str]:
+def _cut(text: str, delimiter: Delimiter) -> list[str]:
     """Return the cells of a line; an empty list for a blank one. Raises: LineRefused."""
     try:
         # Parse one line at a time: an open quote is that line's fault and does not swallow the rest.
-        rows = csv.reader((text,), delimiter=delimiter, strict=True)
+        rows = csv.reader((text,), delimiter=DELIMITERS[delimiter], strict=True)
         return next(rows) if text.strip() else []
     except csv.Error as exc:
         raise _not_csv(str(exc)) from None
