@@ -40,6 +40,8 @@ READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
 """If a part ends more often than this within the time, the stack stops instead of restarting it."""
 _POLL_EVERY_S = 0.5
+LOCALHOST = "localhost"
+"""The host of the pages here: browsers tie security keys to names, not to addresses in digits."""
 CROP_READER = shlex.join([sys.executable, "-m", "services.recognition.workers.crop_reader"])
 """Reads crops for retention's reports on accuracy; recognition's packages are here (ADR-0085)."""
 
@@ -114,6 +116,7 @@ class Stack:
             "POLICY_FILE": str(ROOT / "policy.toml"),
             "KAFKA_ALLOW_ONE_COPY": "true",  # one machine is one point of failure anyway
             "RETENTION_CROP_READER": CROP_READER,
+            "IDENTITY_CONSOLE_HOST": LOCALHOST,
         }
         # Before the data: a first start that ends in between would leave data without the keys that encrypt them.
         added |= stored_keys(self._folder / "keys", self._given, first_start=first_start)
@@ -229,7 +232,7 @@ class Stack:
 
     async def _list_pages(self, environment: Mapping[str, str]) -> None:
         for name, url in self._urls.items():
-            _say(f"  {url}/" if not name or name in PAGES else f"  {url}/docs")
+            _say(f"  {_named(url)}/" if not name or name in PAGES else f"  {url}/docs")
         data = self._folder / "postgres" / "data"
         if data.is_symlink():
             _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")
@@ -240,7 +243,7 @@ class Stack:
                 "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"
             )
         if {"identity", "console"} <= self._urls.keys():
-            for line in await set_up_lines(environment, self._urls["console"]):
+            for line in await set_up_lines(environment, _named(self._urls["console"])):
                 _say(line)
         _say("Ctrl-C stops it")
 
@@ -256,6 +259,11 @@ class Stack:
         with contextlib.ExitStack() as stack:
             for server in self._servers.values():
                 stack.callback(server.stop)
+
+
+def _named(url: str) -> str:
+    """Return the address of a page with the name of this machine's own host, where security keys work."""
+    return url.replace(LOOPBACK, LOCALHOST, 1)
 
 
 def _refuse_tls_of_the_own_broker(given: Mapping[str, str]) -> None:

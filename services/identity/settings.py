@@ -2,12 +2,17 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
 from shared.mail.server import MailServer, server_of
 from shared.service.settings import ApiSettings
+
+ConsoleHost = Annotated[
+    str, StringConstraints(pattern=r"^(localhost|([a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}|)$")
+]
+"""A host name in lower case, or nothing. Browsers tie keys to names, so an address in digits is none."""
 
 
 class Settings(ApiSettings):
@@ -45,6 +50,10 @@ class Settings(ApiSettings):
     identity_sign_in_burst: Annotated[int, Field(ge=5)] = 20
     """The burst of refused sign-ins that one address may make, then `refusals_per_minute`: checking a password
     costs more than other refusals. Each known browser has its own allowance."""
+
+    identity_console_host: ConsoleHost = ""
+    """The host name of the console's pages, without port, such as console.example.org: people's security keys answer
+    to pages of this very host only (ADR-0136). Empty: no security keys."""
 
     identity_mail_url: SecretStr = SecretStr("")
     """The server that mails invitations: smtps://user:password@host, or smtp+starttls://; empty for no mail."""

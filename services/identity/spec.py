@@ -15,6 +15,7 @@ SIGN_IN_ROUTES = frozenset(
         "/v1/enrolment",
         "/v1/enrolment/confirmation",
         "/v1/sessions",
+        "/v1/sessions/challenge",
         "/v1/sessions/renewal",
     }
 )

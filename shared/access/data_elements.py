@@ -22,7 +22,7 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_TEXT = 500
 MAX_VALUES = 20
 MAX_NAMES = 200
-_SECRET = ("password", "secret", "otp", "token", "totp")
+_SECRET = ("password", "secret", "otp", "token", "totp", "security_key")
 _UNRECORDED = {"after": "[the next page]", "sample": "[lines of a file]"}
 """What stands in the record in place of a page's cursor, which reveals a record's capture time, and of the sample of a
 hot list, whose plates the request does not ask for. Neither names a data element."""

@@ -283,6 +283,7 @@ class Form(Worded):
     EMAIL = "email", "an e-mail address, e.g. j.rivera@example.org"
     STATE = "state", "a state in its full form, e.g. US-CA"
     SHA256 = "sha256", "a SHA-256 in hexadecimal: 64 digits and letters a-f"
+    BASE64URL = "base64url", "base64url without padding: letters, digits, dashes and underscores"
     VISIBLE = "visible", "of visible ASCII characters, without blanks"
     PRINTABLE = "printable", "one line of text without control characters"
     WORD = "word", "of lower-case letters and underscores, e.g. alpr_administrator"

@@ -103,6 +103,9 @@ class SessionChanged(AdministrativeEvent, frozen=True, kw_only=True, omit_defaul
     account_id: UUID | None = None
     session_id: UUID | None = None
     client_address: str = ""
+    factor: Literal["code", "security_key"] | None = (
+        None  # the second factor that opened it; none before keys came
+    )
     reason: str | None = None
 
 

@@ -49,6 +49,7 @@ FORMS: Mapping[str, Form] = {
     r"^[0-9a-f]{64}$": Form.SHA256,
     r"^[0-9a-fA-F]{64}$": Form.SHA256,
     r"^[!-~]+$": Form.VISIBLE,
+    r"^[A-Za-z0-9_-]+$": Form.BASE64URL,
     r"^[^\x00-\x1f\x7f]*$": Form.PRINTABLE,
     r"^[a-z_]+$": Form.WORD,
     r"^[A-Za-z]{2}[A-Za-z0-9]{7}$": Form.ORI,

@@ -37,7 +37,19 @@ FILES = frozenset(
 OPEN = frozenset({"/policy", "/figures", "/sign-in", "/enrolment", "/set-up"})
 """Pages without a sign-in."""
 
-EVERYONES = frozenset({"/", "/idle", "/account", "/account/password", "/account/second-factor"})
+EVERYONES = frozenset(
+    {
+        "/",
+        "/idle",
+        "/account",
+        "/account/password",
+        "/account/second-factor",
+        "/account/security-keys",
+        "/account/security-keys/new",
+        "/account/security-keys/removal",
+        "/account/keys-only",
+    }
+)
 """Pages of everyone who is signed in."""
 
 PERMISSIONS: Mapping[str, str] = {

@@ -28,7 +28,7 @@ async def test_a_person_signs_in_again_to_the_page_where_they_were_and_stays_whe
         console.complaints.expect(401, here)
 
         await fill_sign_in(page, person, "000000")
-        await see(page, "the username, password or code is wrong")
+        await see(page, "the username, password or second factor is wrong")
         assert await page.get_by_label("User name").input_value() == person.username
         assert await page.get_by_role("alert").evaluate("fault => fault === document.activeElement")
         console.complaints.expect(401, "/sign-in")

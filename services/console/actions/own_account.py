@@ -9,6 +9,7 @@ import msgspec
 from services.console.actions.errors import form_refused, value_refused
 from services.console.actions.person_client import PersonClient
 from services.console.actions.seal import Seal
+from services.console.actions.security_keys import both_factors
 from services.console.domain.form_values import code_of
 from services.console.domain.queries import page_query
 
@@ -58,7 +59,7 @@ async def change_password(client: PersonClient, form: Mapping[str, str]) -> None
     """Change the person's password; all their sessions end. Raises: Refused, SignedOut."""
     if form.get("password") != form.get("password_again"):
         raise value_refused("the two passwords differ", "password_again")
-    body = _both_factors(form) | {"password": form.get("password", "")}
+    body = both_factors(form) | {"password": form.get("password", "")}
     await client.request_json("identity", "POST", "/v1/me/password", json=body, with_purpose=False)
     client.forget()
 
@@ -66,7 +67,7 @@ async def change_password(client: PersonClient, form: Mapping[str, str]) -> None
 async def begin_new_factor(client: PersonClient, form: Mapping[str, str]) -> NewFactor:
     """Prove the present second factor; return a new one, not yet in force. Raises: Refused, SignedOut."""
     offered = await client.request_json(
-        "identity", "POST", "/v1/me/second-factor", json=_both_factors(form), with_purpose=False
+        "identity", "POST", "/v1/me/second-factor", json=both_factors(form), with_purpose=False
     )
     return NewFactor(**{name: offered[name] for name in NewFactor.__struct_fields__})
 
@@ -85,12 +86,6 @@ async def confirm_new_factor(client: PersonClient, factor: NewFactor, typed: str
     path = "/v1/me/second-factor/confirmation"
     await client.request_json("identity", "POST", path, json=body, with_purpose=False)
     client.forget()
-
-
-def _both_factors(form: Mapping[str, str]) -> dict[str, str]:
-    """Return the present password and code."""
-    current = form.get("current_password", "")
-    return {"current_password": current, "totp": code_of(form.get("totp", ""))}
 
 
 async def _get(client: PersonClient, path: str, params: Mapping[str, Any] | None = None) -> Any:

@@ -12,7 +12,7 @@ from services.console.actions.sessions import KnownBrowser, Session, Sessions, r
 
 async def open_session(
     services: Services,
-    credentials: Mapping[str, str],
+    credentials: Mapping[str, Any],
     known: KnownBrowser,
     headers: Mapping[str, str],
 ) -> Any:

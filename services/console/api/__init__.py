@@ -30,6 +30,7 @@ from services.console.api import (
     releases,
     samples,
     search,
+    security_keys,
     sign_in,
     training,
 )
@@ -42,6 +43,7 @@ for part in (
     figures,
     sign_in,
     own_account,
+    security_keys,
     enrolment,
     alerts,
     hits,

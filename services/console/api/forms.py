@@ -17,7 +17,7 @@ from shared.service.running import service_of
 TOKEN = "form_token"  # noqa: S105 - a field's name
 MAX_FIELDS = 40
 
-OPEN = frozenset({"/sign-in", "/set-up", "/enrolment", "/enrolment/code"})
+OPEN = frozenset({"/sign-in", "/sign-in/challenge", "/set-up", "/enrolment", "/enrolment/code"})
 """The forms of people who are not signed in."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import jinja2
+import msgspec
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup, escape
@@ -163,6 +164,11 @@ def indented(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
+def as_json(value: msgspec.Struct) -> str:
+    """Return JSON, for the script of a page."""
+    return msgspec.json.encode(value).decode()
+
+
 def measure(value: float) -> str:
     """Return a measure without digits that say nothing: 300.0 as 300."""
     return f"{value:,.10g}"
@@ -224,6 +230,7 @@ def _environment() -> jinja2.Environment:
         span=span,
         age=age,
         indented=indented,
+        json=as_json,
         percent=percent,
         measure=measure,
         with_focus=with_focus,

@@ -21,6 +21,7 @@ FILES = {
     "icon.svg": "image/svg+xml",
     "once.js": "text/javascript",
     "picture.js": "text/javascript",
+    "security_key.js": "text/javascript",
     "tables.js": "text/javascript",
     "times.js": "text/javascript",
     "unseen.js": "text/javascript",

@@ -1,13 +1,15 @@
 """Signs people in with password and second factor, and out."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from services.console.actions.errors import Refused, SignedOut
+from services.console.actions.security_keys import second_factor, sign_in_challenge
 from services.console.actions.sessions import KnownBrowser, Session
 from services.console.actions.sign_in import close_session, load_session, open_session, renew_rights
 from services.console.actions.start import Start, read_start
@@ -29,7 +31,6 @@ from services.console.api.visit import (
     store_session,
     working,
 )
-from services.console.domain.form_values import code_of
 from services.console.service import ConsoleService
 from shared.service.running import service_of
 
@@ -81,9 +82,24 @@ async def sign_in(request: Request, form: Form) -> Response:
     return to(request, page_after(request, form.get("back", "")))
 
 
-def _credentials(form: Mapping[str, str]) -> dict[str, str]:
-    typed = {name: form.get(name, "") for name in ("username", "password", "totp")}
-    return {**typed, "totp": code_of(typed["totp"])}
+def _credentials(form: Mapping[str, str]) -> dict[str, Any]:
+    typed = {name: form.get(name, "") for name in ("username", "password")}
+    return {**typed, **second_factor(form)}
+
+
+@router.post("/sign-in/challenge")
+async def issue_challenge(request: Request, form: Form) -> JSONResponse:
+    """Return a challenge for a security key to the script of the sign-in page."""
+    services = service_of(request.app, ConsoleService).services
+    return await challenge_answer(sign_in_challenge(services, caller(request)))
+
+
+async def challenge_answer(issuing: Awaitable[Any]) -> JSONResponse:
+    """Return what a page's script gets: identity's challenge, or in `fault` why there is none."""
+    try:
+        return JSONResponse(await issuing)
+    except Refused as exc:
+        return JSONResponse({"fault": exc.detail or exc.title}, exc.status)
 
 
 def _store(

@@ -169,7 +169,7 @@ async def separate(unit: Unit, by: Actor, account_id: UUID, reason: str) -> Acco
     """End an account for good, at once: the person has left (468.6)."""
     old = await _changeable(unit, by, account_id, "separated", doing=OwnAct.SEPARATE)
     held = {"roles": old.roles, "sources": old.sources}
-    new = old.revoked(unit.now, status="separated", roles=(), sources=())
+    new = old.revoked(unit.now, status="separated", roles=(), sources=(), keys_only=False)
     await account_changed(unit, new, "separated", by, reason=reason, held=held)
     await close_sessions(unit, new, by, "account separated")
     await unit.invitations.drop(account_id)
@@ -221,7 +221,7 @@ async def renew(
     await unit.credentials.drop(old.account_id)
     await unit.credentials.clear_failures(old.account_id)
     await unit.browsers.forget_all(old.account_id)
-    new = old.revoked(unit.now, status="invited", sign_in_locked_at=None)
+    new = old.revoked(unit.now, status="invited", sign_in_locked_at=None, keys_only=False)
     proposed_by = [who.person_id for who in proposers] or None
     await account_changed(unit, new, "reinvited", by, reason=reason, proposed_by=proposed_by)
     await close_sessions(unit, new, by, "account invited anew")

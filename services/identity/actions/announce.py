@@ -54,6 +54,7 @@ async def session_changed(
     account_id: UUID | None = None,
     session_id: UUID | None = None,
     client_address: str = "",
+    factor: Literal["code", "security_key"] | None = None,
     reason: str | None = None,
 ) -> None:
     """Announce a sign-in, a refresh, a sign-out or a refusal."""
@@ -66,6 +67,7 @@ async def session_changed(
             account_id=account_id,
             session_id=session_id,
             client_address=client_address,
+            factor=factor,
             reason=reason,
         )
     )

@@ -16,10 +16,10 @@ from services.identity.actions import totp
 from services.identity.actions.announce import account_changed, close_sessions
 from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import SecondFactor, totp_place
-from services.identity.actions.own_proof import Claim, prove_own
+from services.identity.actions.own_proof import Claim, in_open_session, prove_own
 from services.identity.domain.problem_codes import Code
 from services.identity.store.unit_of_work import Unit
-from shared.core.errors import InvalidInput, NotAuthenticated
+from shared.core.errors import InvalidInput
 from shared.core.vault import VaultFault
 
 OFFERED_FOR = timedelta(minutes=10)
@@ -65,10 +65,7 @@ async def confirm(
 
     Raises: NotAuthenticated if the session is closed; InvalidInput for another session's key, a late one, or the code.
     """
-    account = await unit.accounts.get(account_id, lock=True)
-    session = await unit.sessions.lock(session_id)
-    if session is None or session.closed_at is not None:
-        raise NotAuthenticated(Code.SESSION_CLOSED)
+    account = await in_open_session(unit, account_id, session_id)
     offered = _opened(identity, token, _place(account_id, session_id))
     if offered is None or offered.expires_at <= unit.now:
         raise InvalidInput(Code.SECOND_FACTOR_NOT_OFFERED, field="change_token")

@@ -1,4 +1,4 @@
-"""Signs people in by password and code, one attempt at a time for each account.
+"""Signs people in by password and second factor, one attempt at a time for each account.
 
 Every refusal reads the same; the event has the reason. Five failures in 15 minutes lock sign-in until an
 administrator releases it (468.6; CJIS Security Policy 5.9.5, AC-7). Browsers that signed in to the account
@@ -16,7 +16,14 @@ from services.identity.actions.announce import (
     session_changed,
 )
 from services.identity.actions.context import Identity
-from services.identity.actions.proof import count_failure, known_since, prove
+from services.identity.actions.proof import (
+    AT_SIGN_IN,
+    Factor,
+    Proof,
+    count_failure,
+    known_since,
+    prove,
+)
 from services.identity.actions.tokens import access_token
 from services.identity.domain.accounts import Account, permissions_of
 from services.identity.domain.opaque_tokens import new_token, token_hash
@@ -29,11 +36,11 @@ from shared.core.errors import NotAuthenticated
 
 @dataclass(frozen=True)
 class Attempt:
-    """One sign-in attempt: username, password, code and origin."""
+    """One sign-in attempt: username, password, second factor and origin."""
 
     username: str
     password: str
-    code: str
+    factor: Factor
     client_address: str
     browser_id: UUID | None = None
     """The browser that its token names; known only if it signed in to this account before."""
@@ -114,13 +121,12 @@ async def _decide(
     if account.sign_in_locked_at is not None and browser_id is None:
         await _refuse(unit, attempt, account, "sign-in is locked")
         return None
-    proof = await prove(identity, unit, account, attempt.code, proven)
-    if proof.step is None:
-        await _fail(identity, unit, attempt, account, browser_id, counted=not proof.repeated)
+    proof = await prove(identity, unit, account, attempt.factor, AT_SIGN_IN, proven)
+    if not proof.is_right:
+        await _fail(identity, unit, attempt, account, browser_id, proof)
         return None
-    await unit.credentials.use_step(account.account_id, proof.step)
     await unit.credentials.clear_failures_of(account.account_id, browser_id)
-    return await _open(identity, unit, account, attempt.client_address, browser_id or uuid4())
+    return await _open(identity, unit, attempt, account, browser_id or uuid4())
 
 
 async def _known_browser(unit: Unit, attempt: Attempt, account: Account | None) -> UUID | None:
@@ -138,13 +144,11 @@ async def _fail(
     attempt: Attempt,
     account: Account,
     browser_id: UUID | None,
-    *,
-    counted: bool,
+    proof: Proof,
 ) -> None:
-    """Refuse, and count the failure unless the code was sent twice. A full count deletes the known browser."""
-    reason = "wrong password or code" if counted else "this code was used already"
-    await _refuse(unit, attempt, account, reason)
-    if not counted:
+    """Refuse, and count the failure unless the factor was sent twice. A full count deletes the known browser."""
+    await _refuse(unit, attempt, account, proof.why)
+    if proof.is_repeated:
         return
     full = await count_failure(
         identity, unit, account, counted_for=browser_id, client_address=attempt.client_address
@@ -154,7 +158,7 @@ async def _fail(
 
 
 async def _open(
-    identity: Identity, unit: Unit, account: Account, client_address: str, browser_id: UUID
+    identity: Identity, unit: Unit, attempt: Attempt, account: Account, browser_id: UUID
 ) -> Opened:
     session_id = uuid4()
     await unit.browsers.note(browser_id, account.account_id, unit.now)
@@ -163,7 +167,7 @@ async def _open(
         session_id,
         account.account_id,
         unit.now,
-        client_address=client_address,
+        client_address=attempt.client_address,
         browser_id=browser_id,
     )
     await session_changed(
@@ -172,7 +176,8 @@ async def _open(
         account.actor,
         account_id=account.account_id,
         session_id=session_id,
-        client_address=client_address,
+        client_address=attempt.client_address,
+        factor="code" if isinstance(attempt.factor, str) else "security_key",
     )
     opened = await issue(identity, unit, account, session_id, opened_at=unit.now)
     return replace(opened, browser_token=identity.browser_tokens.token_of(browser_id))

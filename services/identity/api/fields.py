@@ -1,14 +1,26 @@
 """Request models, and the types of their fields with their limits."""
 
+import binascii
 import re
+from base64 import urlsafe_b64decode
 from datetime import date
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Header, Request
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic import StringConstraints as Constraints
 
+from services.identity.actions.proof import Factor
+from services.identity.actions.webauthn import Answer, NewKey
 from services.identity.domain.passwords import MAX_CHARACTERS
 from services.identity.domain.problem_codes import Code
 from shared.core.errors import ValueRefused
@@ -83,6 +95,43 @@ Password = Annotated[
     Field(min_length=1, max_length=MAX_CHARACTERS, examples=["four plain words here"]),
 ]
 TotpCode = Annotated[str, Constraints(pattern=r"^[0-9]{6}$"), Field(examples=["492039"])]
+
+
+def decoded(text: str) -> bytes:
+    """Return the bytes of base64url without padding. Raises: ValueRefused."""
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        raise ValueRefused(Code.NOT_BASE64URL) from None
+
+
+def _base64url(text: str) -> str:
+    decoded(text)
+    return text
+
+
+Base64Url = Annotated[
+    str,
+    Constraints(pattern=r"^[A-Za-z0-9_-]+$"),
+    AfterValidator(_base64url),
+    Field(description="base64url without padding"),
+]
+CredentialId = Annotated[
+    Base64Url, Field(max_length=1364, examples=["u9mZ0Xl3S2a1VbQ0f9mJx7kqG2o"])
+]
+ClientData = Annotated[
+    Base64Url, Field(max_length=2000, examples=["eyJ0eXBlIjoid2ViYXV0aG4uZ2V0IiwiY2hhbGxl"])
+]
+AuthenticatorData = Annotated[
+    Base64Url,
+    Field(max_length=1000, examples=["SZYN5YgOjGh0NBcPZHZgW4_krrmihjLHmVzzuoMdl2MBAAAAAQ"]),
+]
+Signature = Annotated[
+    Base64Url, Field(max_length=1400, examples=["MEUCIQDq0aG8n3wJ5xI2Zk5mV3rjNwkQ"])
+]
+Attestation = Annotated[
+    Base64Url, Field(max_length=6000, examples=["o2NmbXRkbm9uZWdhdHRTdG10oGhhdXRoRGF0YQ"])
+]
 OpaqueToken = Annotated[
     str,
     Constraints(pattern=r"^[A-Za-z0-9_-]{20,100}$"),
@@ -256,15 +305,120 @@ class LimitLiftIn(RequestBody):
     reason: Reason
 
 
+class KeyAnswerIn(RequestBody):
+    """A security key's answer to a challenge: what `navigator.credentials.get` returns (WebAuthn, 5.2)."""
+
+    credential_id: CredentialId
+    """`rawId`."""
+    client_data: ClientData
+    """`response.clientDataJSON`."""
+    authenticator_data: AuthenticatorData
+    """`response.authenticatorData`."""
+    signature: Signature
+    """`response.signature`."""
+
+    def answer(self) -> Answer:
+        """Return the answer as bytes."""
+        return Answer(
+            credential_id=decoded(self.credential_id),
+            client_data=decoded(self.client_data),
+            authenticator_data=decoded(self.authenticator_data),
+            signature=decoded(self.signature),
+        )
+
+
+def _one_of_two(totp: str | None, info: ValidationInfo) -> str | None:
+    given = info.data
+    if "security_key" in given and (totp is None) == (given["security_key"] is None):
+        raise ValueRefused(Code.ONE_SECOND_FACTOR)
+    return totp
+
+
+KeyAnswer = Annotated[
+    KeyAnswerIn | None, Field(description="Instead of `totp`: the answer of a security key")
+]
+TotpOrNone = Annotated[
+    TotpCode | None,
+    AfterValidator(_one_of_two),
+    Field(
+        validate_default=True,
+        description="A code that was not used yet; null with the answer of a security key",
+    ),
+]
+"""Comes after the field `security_key`, which it is checked with."""
+
+
+def factor_of(totp: str | None, security_key: KeyAnswerIn | None) -> Factor:
+    """Return the second factor that a checked request has."""
+    return security_key.answer() if security_key is not None else totp or ""
+
+
 class OwnFactorsIn(RequestBody):
-    """The password in use, and a code of the present second factor that was not used yet."""
+    """The password in use, and the present second factor."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"current_password": "four plain words here", "totp": "492039"}]
+        }
+    )
 
     current_password: Password
-    totp: TotpCode
+    security_key: KeyAnswer = None
+    totp: TotpOrNone = None
+
+
+class KeysOnlyIn(OwnFactorsIn):
+    """Whether only security keys count as one's second factor, and both factors."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "keys_only": False,
+                    "current_password": "four plain words here",
+                    "totp": "492039",
+                }
+            ]
+        }
+    )
+
+    keys_only: bool
+
+
+class NewKeyIn(RequestBody):
+    """A new security key: what `navigator.credentials.create` returns (WebAuthn, 5.2)."""
+
+    name: Annotated[
+        str,
+        Constraints(strip_whitespace=True, min_length=1, max_length=60),
+        AfterValidator(_one_line),
+        Field(examples=["key on my ring"]),
+    ]
+    """As its person calls it."""
+    client_data: ClientData
+    """`response.clientDataJSON`."""
+    attestation: Attestation
+    """`response.attestationObject`."""
+
+    def made(self) -> NewKey:
+        """Return the key as bytes."""
+        return NewKey(decoded(self.client_data), decoded(self.attestation))
 
 
 class PasswordIn(OwnFactorsIn):
-    """The password in use, a code that was not used yet, and the password to be."""
+    """The password in use, the present second factor, and the password to be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "current_password": "four plain words here",
+                    "totp": "492039",
+                    "password": "four other words here",
+                }
+            ]
+        }
+    )
 
     password: Password
 
@@ -336,7 +490,8 @@ class SessionIn(RequestBody):
 
     username: Annotated[str, Constraints(strip_whitespace=True, to_lower=True, max_length=64)]
     password: Password
-    totp: TotpCode
+    security_key: KeyAnswer = None
+    totp: TotpOrNone = None
 
 
 class RenewalIn(RequestBody):

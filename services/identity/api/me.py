@@ -1,4 +1,4 @@
-"""A person's own account, training, sessions, password and second factor."""
+"""A person's own account, training, sessions, password, second factor and security keys."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,10 +6,27 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
-from services.identity.actions import passwords, second_factors, sessions
+from services.identity.actions import passwords, second_factors, security_keys, sessions
 from services.identity.actions.own_proof import Claim
-from services.identity.api.fields import NewFactorIn, OwnFactorsIn, PasswordIn, client_address
-from services.identity.api.views import AccountOut, OfferedFactorOut, OwnSessionOut, TrainingOut
+from services.identity.actions.proof import in_session
+from services.identity.api.fields import (
+    KeysOnlyIn,
+    NewFactorIn,
+    NewKeyIn,
+    OwnFactorsIn,
+    PasswordIn,
+    client_address,
+    factor_of,
+)
+from services.identity.api.views import (
+    AccountOut,
+    ChallengeOut,
+    OfferedFactorOut,
+    OfferedKeyOut,
+    OwnSessionOut,
+    SecurityKeyOut,
+    TrainingOut,
+)
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -59,7 +76,7 @@ async def change_password(
 ) -> None:
     """Change one's own password; all one's sessions end, and one signs in anew.
 
-    A wrong password or code counts as a failed sign-in; five close this session.
+    A wrong password or second factor counts as a failed sign-in; five close this session.
     """
     await passwords.change(identity, _claim(body, grant, request), body.password.get_secret_value())
 
@@ -70,7 +87,7 @@ async def change_second_factor(
 ) -> OfferedFactorOut:
     """Get a key for a new authenticator; the present one stays valid until `confirmation`.
 
-    A wrong password or code counts as a failed sign-in; five close this session.
+    A wrong password or second factor counts as a failed sign-in; five close this session.
     """
     offer = await second_factors.begin(identity, _claim(body, grant, request))
     return OfferedFactorOut.of(offer)
@@ -86,12 +103,78 @@ async def confirm_second_factor(
     )
 
 
+@router.post("/challenge")
+async def issue_own_challenge(grant: AccountSelf, identity: Running) -> ChallengeOut:
+    """Get a challenge for one of one's security keys, whose answer counts as the second factor in this session."""
+    issued = security_keys.challenge(identity, in_session(_session_of(grant)))
+    return ChallengeOut.of(identity, issued)
+
+
+@router.get("/security-keys")
+async def list_own_security_keys(
+    grant: AccountSelf, work: Work, after: After | None = None, limit: Limit = 100
+) -> Page[SecurityKeyOut]:
+    """List one's own security keys, oldest first; there are ten at most."""
+    found = await work.security_keys.page(
+        _account_of(grant), after=key_of(after, UUID), limit=limit
+    )
+    more = found[-1].key_id if len(found) == limit else None
+    return Page.of([SecurityKeyOut.of(key) for key in found], last=more)
+
+
+@router.post("/security-keys/offer")
+async def offer_security_key(
+    body: OwnFactorsIn, grant: AccountSelf, request: HttpRequest, identity: Running
+) -> OfferedKeyOut:
+    """Get a challenge to make a security key for.
+
+    A wrong password or second factor counts as a failed sign-in; five close this session.
+    """
+    offer = await security_keys.begin(identity, _claim(body, grant, request))
+    return OfferedKeyOut.offered(identity, offer)
+
+
+@router.post("/security-keys", status_code=201)
+async def add_security_key(
+    body: NewKeyIn, grant: AccountSelf, identity: Running, work: Work
+) -> SecurityKeyOut:
+    """Store a security key that was made for this session's challenge; it counts from now on."""
+    account_id, session_id = _account_of(grant), _session_of(grant)
+    key = await security_keys.confirm(
+        identity, work, account_id, session_id, body.name, body.made()
+    )
+    return SecurityKeyOut.of(key)
+
+
+@router.post("/security-keys/{key_id}/removal", status_code=204)
+async def remove_security_key(
+    key_id: UUID, body: OwnFactorsIn, grant: AccountSelf, request: HttpRequest, identity: Running
+) -> None:
+    """Remove one of one's security keys, a lost one, say; one's other sessions end.
+
+    A wrong password or second factor counts as a failed sign-in; five close this session.
+    """
+    await security_keys.remove(identity, _claim(body, grant, request), key_id)
+
+
+@router.post("/keys-only", status_code=204)
+async def choose_keys_only(
+    body: KeysOnlyIn, grant: AccountSelf, request: HttpRequest, identity: Running
+) -> None:
+    """Let only security keys count as one's second factor, at the word of one; or let codes count too.
+
+    A person who loses all their keys then is invited anew, as for a lost authenticator. A wrong password or second
+    factor counts as a failed sign-in; five close this session.
+    """
+    await security_keys.set_keys_only(identity, _claim(body, grant, request), body.keys_only)
+
+
 def _claim(body: OwnFactorsIn, grant: Grant, request: HttpRequest) -> Claim:
     return Claim(
         account_id=_account_of(grant),
         session_id=_session_of(grant),
         current=body.current_password.get_secret_value(),
-        code=body.totp,
+        factor=factor_of(body.totp, body.security_key),
         client_address=client_address(request),
     )
 

@@ -6,17 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter
 from fastapi import Request as HttpRequest
 
-from services.identity.actions import sessions
+from services.identity.actions import security_keys, sessions
 from services.identity.actions.context import Identity
-from services.identity.actions.proof import known_since
+from services.identity.actions.proof import AT_SIGN_IN, known_since
 from services.identity.actions.sign_in import Attempt, sign_in
 from services.identity.api.fields import (
     BrowserToken,
     RenewalIn,
     SessionIn,
     client_address,
+    factor_of,
 )
-from services.identity.api.views import OpenedSessionOut, SessionOut
+from services.identity.api.views import ChallengeOut, OpenedSessionOut, SessionOut
 from services.identity.service import Running, Work
 from shared.access.grant import Grant
 from shared.access.guard import access
@@ -40,11 +41,20 @@ async def open_session(
     attempt = Attempt(
         username=body.username.replace("\x00", "\ufffd"),  # Postgres keeps no NUL
         password=body.password.get_secret_value(),
-        code=body.totp,
+        factor=factor_of(body.totp, body.security_key),
         client_address=client_address(request),
         browser_id=identity.browser_tokens.browser_of(browser),
     )
     return OpenedSessionOut.of(await sign_in(identity, attempt))
+
+
+@router.post("/challenge")
+async def issue_challenge(identity: Running) -> ChallengeOut:
+    """Get a challenge for a security key, to sign in with its answer instead of a code.
+
+    Who has a key does not matter: no list of keys comes with it, since each key names its person by itself.
+    """
+    return ChallengeOut.of(identity, security_keys.challenge(identity, AT_SIGN_IN))
 
 
 async def known_browser(identity: Identity, request: HttpRequest, route: str) -> str | None:

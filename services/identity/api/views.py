@@ -1,17 +1,22 @@
 """Response models. A secret appears in one response only."""
 
+from base64 import urlsafe_b64encode
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.identity.actions.context import Identity
 from services.identity.actions.enrolment import Delivered, Invited
 from services.identity.actions.second_factors import Offer
+from services.identity.actions.security_keys import Offer as KeyOffer
 from services.identity.actions.sign_in import Opened
+from services.identity.actions.webauthn import ALGORITHMS, Challenge
 from services.identity.domain.accounts import Account, Status, permissions_of
 from services.identity.store.invitations import Invitation, Reinvitation
 from services.identity.store.records import DeclaredPurpose, LimitLift, Training
+from services.identity.store.security_keys import SecurityKey
 from services.identity.store.sessions import SignIn
 from services.identity.store.unit_of_work import Unit
 from shared.events import Actor
@@ -56,6 +61,7 @@ class AccountOut(PersonOut):
                     "trained_until": "2027-05-04T00:00:00Z",
                     "refresher_due": False,
                     "sign_in_locked_at": None,
+                    "keys_only": True,
                     "last_active_at": "2026-06-01T12:00:00Z",
                     "reviewed_at": "2026-05-04T09:30:00Z",
                     "created_at": "2026-05-04T09:30:00Z",
@@ -79,6 +85,9 @@ class AccountOut(PersonOut):
     trained_until: datetime | None
     refresher_due: bool
     sign_in_locked_at: datetime | None
+    keys_only: Annotated[
+        bool, Field(description="Only a security key counts as their second factor, no code")
+    ]
     last_active_at: datetime
     reviewed_at: datetime
     created_at: datetime
@@ -96,6 +105,7 @@ class AccountOut(PersonOut):
             permissions=sorted(permissions_of(unit.policy, account.title, account.roles)),
             trained_until=account.trained_until,
             sign_in_locked_at=account.sign_in_locked_at,
+            keys_only=account.keys_only,
             refresher_due=account.is_refresher_due(unit.policy, unit.now),
             last_active_at=account.last_active_at,
             reviewed_at=account.reviewed_at,
@@ -243,6 +253,89 @@ class OpenedSessionOut(SessionOut):
         """Return a new session as its owner gets it."""
         session = SessionOut.of(opened)
         return cls(**session.model_dump(), browser_token=opened.browser_token or "")
+
+
+class ChallengeOut(BaseModel):
+    """What a security key is to answer: the options of `navigator.credentials.get` (WebAuthn, 5.5).
+
+    Leave `allowCredentials` out, so that the key names its person. `userVerification` is "preferred": the password is
+    the other factor, but keys that have a PIN hide what is stored on them without it.
+    """
+
+    challenge: Annotated[
+        str, Field(description="base64url", examples=["cGx3LWtlazGqkVh0c2lvbiB3YXMgaGVyZQ"])
+    ]
+    relying_party: Annotated[
+        str, Field(description="`rpId`: the host of the console", examples=["console.example.org"])
+    ]
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, identity: Identity, issued: Challenge) -> "ChallengeOut":
+        """Return a challenge as a browser gets it."""
+        return cls(**_challenge(identity, issued))
+
+
+def _challenge(identity: Identity, issued: Challenge) -> dict[str, Any]:
+    """Return the fields of `ChallengeOut`."""
+    return {
+        "challenge": _base64url(issued.value),
+        "relying_party": identity.settings.identity_console_host,
+        "expires_at": issued.expires_at,
+    }
+
+
+def _base64url(value: bytes) -> str:
+    return urlsafe_b64encode(value).decode().rstrip("=")
+
+
+class OfferedKeyOut(ChallengeOut):
+    """What a new security key is made for: the options of `navigator.credentials.create` (WebAuthn, 5.4).
+
+    Ask for a `residentKey`, so that the key names its person at sign-in.
+    """
+
+    department: Annotated[str, Field(description="`rp.name`")]
+    user_handle: Annotated[str, Field(description="`user.id`, base64url")]
+    username: Annotated[str, Field(description="`user.name`", examples=["j.rivera"])]
+    name: Annotated[str, Field(description="`user.displayName`", examples=["Jo Rivera"])]
+    algorithms: Annotated[
+        list[int], Field(description="`pubKeyCredParams`, COSE numbers", examples=[[-8, -7, -257]])
+    ]
+    known: Annotated[
+        list[str],
+        Field(description="`excludeCredentials`: the ids of one's keys, base64url"),
+    ]
+
+    @classmethod
+    def offered(cls, identity: Identity, offer: KeyOffer) -> "OfferedKeyOut":
+        """Return an offer as its person gets it."""
+        return cls(
+            **_challenge(identity, offer.challenge),
+            department=identity.policy.department.name,
+            user_handle=_base64url(offer.account.account_id.bytes),
+            username=offer.account.username,
+            name=offer.account.name,
+            algorithms=list(ALGORITHMS),
+            known=[_base64url(one) for one in offer.known],
+        )
+
+
+class SecurityKeyOut(BaseModel):
+    """A security key of one's own."""
+
+    key_id: UUID
+    name: Annotated[str, Field(examples=["key on my ring"])]
+    added_at: datetime
+    used_at: Annotated[
+        datetime | None,
+        Field(description="When it was asked for last; null if not since it was added"),
+    ]
+
+    @classmethod
+    def of(cls, key: SecurityKey) -> "SecurityKeyOut":
+        """Return a key as its person sees it."""
+        return cls(key_id=key.key_id, name=key.name, added_at=key.added_at, used_at=key.used_at)
 
 
 class SecondFactorOut(BaseModel):

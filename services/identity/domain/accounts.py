@@ -76,6 +76,9 @@ class Account:
     sign_in_locked_at: datetime | None = None
     """When failures locked sign-in; open sessions and known browsers are not affected (ADR-0033)."""
 
+    keys_only: bool = False
+    """Whether no code but only a security key counts as the person's second factor; they choose it themselves."""
+
     number: int = 0
     """How many changes of the account were announced."""
 

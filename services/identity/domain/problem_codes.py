@@ -113,10 +113,38 @@ class Code(ProblemCode):
         "this key was offered to another session, or too long ago; begin the change again",
     )
 
+    # Security keys
+    SECURITY_KEYS_NOT_SET_UP = (
+        InvalidInput,
+        "this system uses no security keys (IDENTITY_CONSOLE_HOST): use a code of your authenticator",
+    )
+    SECURITY_KEY_UNKNOWN = NotFound, "you have no such security key"
+    SECURITY_KEY_WRONG = (
+        InvalidInput,
+        "the security key was not made for this page, or too late; begin again",
+    )
+    SECURITY_KEY_KNOWN = Conflict, "this security key is stored already; use another one"
+    SECURITY_KEYS_FULL = (
+        Conflict,
+        "you have {most} security keys, the most there may be; remove one first",
+    )
+    SECURITY_KEY_NEEDED = (
+        Conflict,
+        "you sign in by security key only, and this is your last one: add another, or let codes count again first",
+    )
+    NO_SECURITY_KEY = Conflict, "you have no security key to sign in with; add one first"
+    SECURITY_KEY_ASKED = (
+        InvalidInput,
+        "use one of your security keys for this, to see that it works",
+    )
+    NOT_BASE64URL = InvalidInput, "is not base64url without padding"
+    ONE_SECOND_FACTOR = InvalidInput, "give either totp or security_key"
+
     # Sign-in and passwords
     SIGN_IN_REFUSED = (
         NotAuthenticated,
-        "the username, password or code is wrong, or the account is locked or disabled; ask an ALPR administrator",
+        "the username, password or second factor is wrong, or the account is locked or disabled; ask an ALPR"
+        " administrator",
     )
     REFRESH_TOKEN_INVALID = (
         NotAuthenticated,
@@ -128,8 +156,9 @@ class Code(ProblemCode):
         NotAuthenticated,
         "too many failures: the session is closed; sign in again",
     )
-    PASSWORD_PROOF_WRONG = InvalidInput, "the current password or the code is wrong"
+    PASSWORD_PROOF_WRONG = InvalidInput, "the current password or the second factor is wrong"
     CODE_USED = InvalidInput, "this code was used already; wait for the next one"
+    ANSWER_USED = InvalidInput, "this answer of the security key was used already; use it again"
     PASSWORD_IN_USE = InvalidInput, "the new password is the current one"
     PASSWORD_CHANGED_MEANWHILE = (
         Conflict,

@@ -4,4 +4,4 @@ GRANT SELECT, UPDATE ON numbers TO {role};
 GRANT SELECT, INSERT, UPDATE ON accounts, sessions, signing_keys TO {role};
 GRANT SELECT, INSERT, DELETE ON failed_sign_ins TO {role};
 GRANT SELECT, INSERT, UPDATE, DELETE ON credentials, invitations, refresh_tokens,
-    known_browsers, reinvitations, set_up_link TO {role};
+    known_browsers, reinvitations, security_keys, set_up_link TO {role};

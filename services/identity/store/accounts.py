@@ -18,7 +18,7 @@ from shared.core.types import Ori
 _SELECT = """
 SELECT a.account_id, a.username, a.name, a.title, a.agency_ori, a.status, a.roles, a.sources,
        a.tokens_valid_from, a.last_active_at, a.reviewed_at, a.created_at, a.changed_at, a.number,
-       a.sign_in_locked_at, a.held_roles,
+       a.sign_in_locked_at, a.held_roles, a.keys_only,
        (SELECT max(t.valid_until) FROM trainings t
          WHERE t.account_id = a.account_id AND t.course = :course) AS trained_until
   FROM accounts a
@@ -214,7 +214,7 @@ _UPDATE = text(
     "UPDATE accounts SET name = :name, title = :title, status = :status, roles = :roles,"
     " sources = :sources, tokens_valid_from = :tokens_valid_from, last_active_at = :last_active_at,"
     " reviewed_at = :reviewed_at, changed_at = :changed_at,"
-    " sign_in_locked_at = :sign_in_locked_at, held_roles = array(SELECT DISTINCT role"
+    " sign_in_locked_at = :sign_in_locked_at, keys_only = :keys_only, held_roles = array(SELECT DISTINCT role"
     " FROM unnest(held_roles || roles || CAST(:roles AS text[])) AS role ORDER BY role)"
     " WHERE account_id = :account_id"
 )
@@ -244,4 +244,5 @@ def _row(account: Account) -> dict[str, Any]:
         "created_at": account.created_at,
         "changed_at": account.changed_at,
         "sign_in_locked_at": account.sign_in_locked_at,
+        "keys_only": account.keys_only,
     }

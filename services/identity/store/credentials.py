@@ -84,7 +84,7 @@ class Credentials(Connected):
         )
 
     async def drop(self, account_id: UUID) -> None:
-        """Delete a person's credential."""
+        """Delete a person's credential, and with it their security keys."""
         await self._run(
             "DELETE FROM credentials WHERE account_id = :account_id", account_id=account_id
         )

@@ -17,6 +17,7 @@ from services.identity.store.numbers import ACCOUNTS, KEYS, Numbers
 from services.identity.store.provisioners import Provisioners
 from services.identity.store.records import LimitLifts, Purposes, Trainings
 from services.identity.store.sealed import Sealed
+from services.identity.store.security_keys import SecurityKeys
 from services.identity.store.sessions import Sessions
 from services.identity.store.set_up_links import SetUpLinks
 from shared.core.certificates import Signer
@@ -39,6 +40,7 @@ class Unit:
         self.now = now
         self.accounts = Accounts(connection, policy.training.course)
         self.credentials = Credentials(connection)
+        self.security_keys = SecurityKeys(connection)
         self.browsers = Browsers(connection)
         self.sessions = Sessions(connection)
         self.trainings = Trainings(connection)

@@ -25,6 +25,7 @@ PUBLIC = {
     "/v1/enrolment": "identity: an invitation is the credential",
     "/v1/enrolment/confirmation": "identity: the same",
     "/v1/sessions": "identity: sign-in; password and second factor are the credential",
+    "/v1/sessions/challenge": "identity: what a security key signs at sign-in, which shows nothing of anyone",
     "/v1/sessions/renewal": "identity: a refresh token is the credential",
 }
 """Routes without a permission, and why. They show no ALPR data."""

@@ -20,6 +20,7 @@ from shared.events import Actor
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
 from shared.testing import TestRoot, mac_key_text, some_people
+from tests.authenticator import HOST
 from tests.integration.serving import client_of, started
 
 PASSWORD = "four plain words here"
@@ -124,6 +125,7 @@ def identity_settings(settings, clock):
         **settings.model_dump() | {"event_mac_key": mac_key_text("identity")},
         **TestRoot().settings(now=clock.now()),
         identity_key_encryption_key=base64.b64encode(bytes(range(32))).decode(),
+        identity_console_host=HOST,
     )
 
 

@@ -552,7 +552,7 @@ async def test_guesses_in_a_session_count_as_failed_sign_ins_and_end_it(hire, cl
     assert (await officer.try_sign_in()).status_code == 401, "sign-in is locked"
     assert (await officer.try_sign_in(browser=elsewhere)).status_code == 201
     refused = [e for e in await published(SessionChanged) if e.change == "refused"]
-    reason = "wrong password or code at a change of password"
+    reason = "wrong password or second factor at a change of password"
     assert [e.reason for e in refused].count(reason) == 5
 
 

@@ -137,7 +137,7 @@ async def test_a_new_second_factor_is_offered_to_a_person_with_both_factors_alon
     assert (refused.status_code, refused.json()["code"]) == (401, "session_closed_by_failures")
     assert (await officer.renew()).status_code == 401
     assert (await officer.try_sign_in()).status_code == 401, "sign-in is locked"
-    own, why = officer.account_id, "wrong password or code at a change of second factor"
+    own, why = officer.account_id, "wrong password or second factor at a change of second factor"
     told = [
         (str(e.account_id), e.actor.person_id, e.client_address, e.session_id is not None)
         for e in await published(SessionChanged)
@@ -161,7 +161,7 @@ async def test_a_code_opens_one_offer_and_a_second_try_with_it_is_told_so(office
             *told,
         )
     reasons = [e.reason for e in await published(SessionChanged) if e.change == "refused"]
-    wrong = "wrong password or code at a change of second factor"
+    wrong = "wrong password or second factor at a change of second factor"
     assert reasons == ["this code was used already at a change of second factor", wrong, wrong]
 
 

@@ -300,7 +300,7 @@ async def test_an_unknown_username_gets_the_same_answer_and_is_not_recorded(
     assert known.status_code == unknown.status_code == 401
     assert known.json()["detail"] == unknown.json()["detail"]
     refused = [e for e in await published(SessionChanged) if e.change == "refused"]
-    assert [e.reason for e in refused] == ["wrong password or code", "unknown username"]
+    assert [e.reason for e in refused] == ["wrong password or second factor", "unknown username"]
     assert refused[0].actor.person_id == officer.account_id
     assert refused[1].actor.person_id == "unknown"
     assert "hunter2" not in repr(refused)

@@ -185,7 +185,7 @@ async def test_a_refused_sign_in_is_recorded_with_its_account_and_address(hire, 
         (e.account_id and str(e.account_id), e.client_address, e.reason, e.actor.person_id)
         for e in told
     ] == [
-        (person.account_id, "127.0.0.1", "wrong password or code", person.account_id),
+        (person.account_id, "127.0.0.1", "wrong password or second factor", person.account_id),
         (None, "127.0.0.1", "unknown username", "unknown"),
     ]
 
@@ -224,6 +224,7 @@ async def test_an_account_is_shown_with_each_of_its_times(hire, administrator, t
         "account_id": person.account_id, "username": "o.seven", "name": "O.Seven", "title": "Police Officer",
         "agency_ori": "CA0520100", "status": "active", "roles": ["officer"],
         "held_roles": ["dispatcher", "officer"], "sources": ["state"], "refresher_due": False,
+        "keys_only": False,
     }  # fmt: skip
 
 

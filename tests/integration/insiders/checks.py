@@ -110,6 +110,7 @@ DEEDS = {
     "identity /v1/accounts/{account_id}/limit-lifts": "limit.lifted",
     "identity /v1/me/password": "account.changed",
     "identity /v1/me/second-factor/confirmation": "account.changed",
+    "identity /v1/me/security-keys": "account.changed",
     "identity /v1/purposes": "purpose.declared",
     "identity /v1/sessions": "session.changed",
     "identity /v1/training": "training.recorded",

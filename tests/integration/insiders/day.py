@@ -26,6 +26,9 @@ ENDS_SESSION = {
     ("POST", "/v1/me/password"),
     ("POST", "/v1/me/second-factor"),
     ("POST", "/v1/me/second-factor/confirmation"),
+    ("POST", "/v1/me/security-keys/offer"),
+    ("POST", "/v1/me/security-keys/{key_id}/removal"),
+    ("POST", "/v1/me/keys-only"),
     ("POST", "/v1/me/sessions/closure"),
 }
 

@@ -34,13 +34,16 @@ class Browser:
 
     async def send(self, path, *, origin=None, token=None, **fields):
         """Send a form of the page that is open, and follow where the answer leads."""
-        given = token if token is not None else self.token()
-        data = {"form_token": given, **fields}
-        headers = {"Origin": origin or self.origin}
-        self.page = await self.http.post(path, data=data, headers=headers)
+        self.page = await self.ask(path, origin=origin, token=token, **fields)
         if self.page.status_code == 303:
             return await self.open(self.page.headers["location"])
         return self.page
+
+    async def ask(self, path, *, origin=None, token=None, **fields):
+        """Send a form as a script of the page that is open does, which stays open."""
+        given = token if token is not None else self.token()
+        data = {"form_token": given, **fields}
+        return await self.http.post(path, data=data, headers={"Origin": origin or self.origin})
 
     def token(self):
         found = re.search(r'name="form_token" value="([^"]+)"', self.page.text)

@@ -377,6 +377,7 @@ class FakeServices:
             "permissions": self.permissions,
             "trained_until": self.trained_until,
             "sign_in_locked_at": None,
+            "keys_only": False,
             "refresher_due": False,
             "last_active_at": at,
             "reviewed_at": at,

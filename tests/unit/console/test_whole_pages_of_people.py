@@ -266,7 +266,8 @@ async def test_the_account_of_the_reader(manager, services, person, show):
     assert manager.content == read("""
         Your account Name Ida Vega User name i.vega Title Detective, CA0520100 Hot lists state,
         federal Rights reviewed 2026-05-04 08:00:00 UTC Change your password Change your second
-        factor for a new telephone or authenticator Roles and rights Investigator receives alerts,
+        factor for a new telephone or authenticator Your security keys which no page that imitates
+        this one can use Roles and rights Investigator receives alerts,
         verifies hits, searches records, exports records, keeps hot lists, places holds Officer
         receives alerts, verifies hits, searches records All that you may do use an account see
         people's accounts manage people's accounts hand invitations over record training see the
@@ -282,5 +283,6 @@ async def test_the_account_of_the_reader(manager, services, person, show):
     assert manager.leads == paths("""
         /account/password
         /account/second-factor
+        /account/security-keys
         /account/sessions/closure
     """)
