@@ -4,14 +4,20 @@ import asyncio
 import random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from fido2 import cbor
-from fido2.cose import ES256
+from fido2.cose import ES256, ES384
 
+from services.identity.actions import webauthn
+from services.identity.actions.proof import AT_SIGN_IN
 from shared.events import AccountChanged, SessionChanged
 from tests.authenticator import HOST, Authenticator, from_base64url, to_base64url
 from tests.integration.identity.conftest import Person
 
 pytestmark = [pytest.mark.usefixtures("runtime"), pytest.mark.clause("468.6(a)/security-keys")]
+ANOTHER_CURVE = ec.derive_private_key(7, ec.SECP384R1())
+"""A right key, of an algorithm that was not offered."""
+
 KEYS = "/v1/me/security-keys"
 OFFER = f"{KEYS}/offer"
 
@@ -154,6 +160,10 @@ async def test_a_removed_key_signs_nobody_in_and_other_sessions_end(
     clock.advance(minutes=1)
     [only] = await key_ids(officer)
     assert (await officer.renew()).status_code == 200
+    wrong = {"current_password": officer.password, "totp": "000000"}
+    refused = await officer.post(f"{KEYS}/{only}/removal", **wrong)
+    assert (refused.status_code, refused.json()["code"]) == (422, "password_proof_wrong")
+    assert await key_ids(officer) == [only]
     removed = await officer.post(f"{KEYS}/{only}/removal", **await proof(officer, key))
     assert removed.status_code == 204, removed.text
     assert (await other.renew()).status_code == 401
@@ -213,14 +223,17 @@ async def test_an_answer_signs_in_once(officer, key, client, clock, published):
 
 
 async def test_an_answer_to_an_older_challenge_than_the_last_is_used_already(
-    officer, key, client, clock
+    officer, client, clock, published
 ):
-    older = key.answer(await challenge(client))
+    passkey = Authenticator()
+    passkey.uses = None
+    assert (await add(officer, passkey)).status_code == 201
+    clock.advance(minutes=1)
+    older = passkey.answer(await challenge(client))
     clock.advance(seconds=10)
-    key.uses = 10
-    assert (await sign_in(officer, key.answer(await challenge(client)))).status_code == 201
-    key.uses = 20
+    assert (await sign_in(officer, passkey.answer(await challenge(client)))).status_code == 201
     assert (await sign_in(officer, older)).status_code == 401
+    assert (await refusals(published))[-1] == "this answer of a security key was used already"
 
 
 async def test_a_repeated_answer_in_a_session_says_so(officer, key):
@@ -355,6 +368,7 @@ async def test_a_wrong_answer_signs_nobody_in(officer, key, client, wrong):
         {"public_key": ES256({1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)})},
         {"public_key": ES256({1: 2, 3: -7})},
         {"public_key": ES256({1: 2, 3: -99, -1: 1})},
+        {"public_key": ES384.from_cryptography_key(ANOTHER_CURVE.public_key())},
     ],
     ids=lambda wrong: str(wrong)[:60],
 )
@@ -368,24 +382,40 @@ async def test_a_key_that_no_answer_could_be_checked_with_is_not_stored(officer,
     assert await key_ids(officer) == []
 
 
-async def test_what_nobody_can_read_is_refused_and_nothing_breaks(officer, identity, clock):
-    """A thousand new keys with some bytes changed; the network needs no part in it."""
-    from services.identity.actions import webauthn
+def spoilt(parts, drawn):
+    """Return parts of which some have other bytes, or end early."""
+    changed = {}
+    for name, value in parts.items():
+        text = bytearray(value)
+        for _ in range(drawn.choice([0, 1, 1, 3, 20])):
+            text[drawn.randrange(len(text))] = drawn.randrange(256)
+        changed[name] = bytes(text[: drawn.choice([len(text)] * 3 + [drawn.randrange(len(text))])])
+    return changed
 
+
+async def test_what_cannot_be_read_is_a_wrong_answer_and_no_fault(officer, identity, clock):
+    """A thousand new keys, and as many answers, of which some bytes are others: the checks raise nothing."""
     drawn = random.Random(7)
-    offered = (await offer(officer)).json()
-    made = Authenticator().make(offered)
-    parts = {name: from_base64url(value) for name, value in made.items()}
-    place = f"new security key {officer.account_id}"
+    [session] = [s for s in (await officer.get("/v1/me/sessions")).json()["items"] if s["current"]]
+    place = f"new security key {officer.account_id} {session['session_id']}"
+    vault, now = identity.vault, clock.now()
+    key = Authenticator()
+    made = {n: from_base64url(v) for n, v in key.make((await offer(officer)).json()).items()}
+    whole = webauthn.made(vault, HOST, place, webauthn.NewKey(**made), now)
+    assert whole.credential_id == key.credential_id
+    issued = {"challenge": to_base64url(webauthn.new_challenge(vault, AT_SIGN_IN, now).value)}
+    answer = {name: from_base64url(value) for name, value in key.answer(issued).items()}
+    right = 0
     for _ in range(1000):
-        changed = {}
-        for name, value in parts.items():
-            text = bytearray(value)
-            for _ in range(drawn.choice([0, 1, 1, 3, 20])):
-                text[drawn.randrange(len(text))] = drawn.randrange(256)
-            changed[name] = bytes(text[: drawn.choice([len(text), drawn.randrange(len(text))])])
-        new = webauthn.NewKey(**changed)
-        webauthn.made(identity.vault, HOST, place, new, clock.now())
+        new = made | spoilt({"attestation": made["attestation"]}, drawn)
+        webauthn.made(vault, HOST, place, webauthn.NewKey(**new), now)
+        which = drawn.choice(list(answer))
+        changed = answer | spoilt({which: answer[which]}, drawn)
+        given = webauthn.Answer(**changed)
+        found = webauthn.answered(vault, HOST, AT_SIGN_IN, whole.credential, given, now)
+        assert found is None or changed == answer
+        right += found is not None
+    assert right
 
 
 async def test_a_key_whose_counter_goes_back_may_be_a_copy(officer, key, client, clock, published):
@@ -477,6 +507,9 @@ async def test_a_person_who_enrols_anew_or_leaves_has_no_keys(
     clock.advance(minutes=1)
     assert (await sign_in(officer, key.answer(await challenge(client)))).status_code == 401
     assert (await add(officer, key)).status_code == 201, "the key itself is free again"
+    clock.advance(minutes=1)
+    await officer.post("/v1/me/keys-only", keys_only=True, **await proof(officer, key))
+    assert (await officer.get("/v1/me")).json()["keys_only"]
     await administrator.sign_in()
     gone = await administrator.post(f"{path}/separation", reason="left the department")
     assert gone.status_code == 200, gone.text

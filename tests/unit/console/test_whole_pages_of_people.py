@@ -76,12 +76,13 @@ async def test_a_person_with_a_proposal(manager):
     await manager.open(HERE)
     assert manager.content == read("""
         Ida Vega User name i.vega Title Detective, CA0520100 Roles investigator, officer Hot lists
-        state, federal State active, sign-in locked since 2026-05-02 08:00:00 UTC Trained until
-        2026-05-01 08:00:00 UTC Last active 2026-05-03 08:00:00 UTC Rights reviewed 2026-05-04
+        state, federal State active, sign-in locked since 2026-05-02 08:00:00 UTC Second factor a
+        code, or a security key if they have one Trained until 2026-05-01 08:00:00 UTC Last active 2026-05-03 08:00:00 UTC Rights reviewed 2026-05-04
         08:00:00 UTC Account Change name and title Change or confirm roles and hot lists Unlock the
         account Separate: the person has left Invite anew Ada Min proposed it on 2026-05-06 08:00:00
         UTC : lost the telephone. The proposal is valid until 2026-05-07 08:00:00 UTC . Your
-        approval cancels the password, the authenticator and all open sessions of Ida Vega at once.
+        approval cancels the password, the authenticator, security keys and all open sessions of
+        Ida Vega at once.
         Approve: invite Ida Vega anew A person with the role custodian or training sergeant prints
         the sheet. That person must not have proposed or approved the invitation. Daily limit of
         records Each service shows a person 10,000 records a day at most, and more than 2,000 raise
