@@ -195,6 +195,9 @@ class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     two_to_reinvite: frozenset[str]
     """Roles whose new enrolment needs two administrators."""
 
+    security_key_for: frozenset[str] = frozenset()
+    """Roles whose rights a person has only in sessions that a security key opened."""
+
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the system works while a dependency is down, and how many records a person is shown."""

@@ -114,6 +114,8 @@ def _roles(policy: "Policy") -> Iterator[str]:
     exclusive = policy.exclusive_roles
     if unknown := policy.accounts.two_to_reinvite - policy.roles.keys():
         yield f"accounts.two_to_reinvite names no role: {', '.join(sorted(unknown))}"
+    if unknown := policy.accounts.security_key_for - policy.roles.keys():
+        yield f"accounts.security_key_for names no role: {', '.join(sorted(unknown))}"
     if unknown := exclusive.alone - policy.roles.keys():
         yield f"exclusive_roles.alone names no role: {', '.join(sorted(unknown))}"
     for pair in sorted(exclusive.apart):

@@ -36,6 +36,9 @@ class Session(msgspec.Struct, kw_only=True, frozen=True):
     permissions: frozenset[str]
     """Permissions for choosing what pages offer, as of the access token; the services decide what is allowed."""
 
+    withheld_roles: frozenset[str] = frozenset()
+    """Roles of the person whose rights need a sign-in by security key, as a code opened this session."""
+
     trained_until: datetime | None = None
     """When the person's training ends, as of the access token or the last look at the start page; None without any."""
 
@@ -56,6 +59,7 @@ def rights_of(me: Mapping[str, Any]) -> dict[str, Any]:
     until = me["trained_until"]
     return {
         "permissions": frozenset(me["permissions"]),
+        "withheld_roles": frozenset(me.get("withheld_roles", ())),
         "trained_until": None if until is None else datetime.fromisoformat(until),
     }
 

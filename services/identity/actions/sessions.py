@@ -62,7 +62,14 @@ async def _decide(
         session_id=session.session_id,
         client_address=client_address,
     )
-    return await issue(identity, unit, account, session.session_id, opened_at=session.opened_at)
+    return await issue(
+        identity,
+        unit,
+        account,
+        session.session_id,
+        opened_at=session.opened_at,
+        by_key=session.by_key,
+    )
 
 
 async def _why_not(

@@ -25,7 +25,7 @@ from services.identity.actions.proof import (
     prove,
 )
 from services.identity.actions.tokens import access_token
-from services.identity.domain.accounts import Account, permissions_of
+from services.identity.domain.accounts import Account, Rights, rights_in_session
 from services.identity.domain.opaque_tokens import new_token, token_hash
 from services.identity.domain.passwords import normalise_password
 from services.identity.domain.problem_codes import Code
@@ -56,7 +56,7 @@ class Opened:
     expires_at: datetime
     refresh_token: str
     idle_until: datetime
-    permissions: frozenset[str]
+    rights: Rights
     browser_token: str | None = None
     """At sign-in only: the token that the browser sends at its next sign-in to this account."""
 
@@ -160,7 +160,7 @@ async def _fail(
 async def _open(
     identity: Identity, unit: Unit, attempt: Attempt, account: Account, browser_id: UUID
 ) -> Opened:
-    session_id = uuid4()
+    session_id, by_key = uuid4(), not isinstance(attempt.factor, str)
     await unit.browsers.note(browser_id, account.account_id, unit.now)
     await unit.browsers.forget_older(account.account_id, unit.policy.accounts.known_browsers)
     await unit.sessions.open(
@@ -169,6 +169,7 @@ async def _open(
         unit.now,
         client_address=attempt.client_address,
         browser_id=browser_id,
+        by_key=by_key,
     )
     await session_changed(
         unit,
@@ -177,14 +178,20 @@ async def _open(
         account_id=account.account_id,
         session_id=session_id,
         client_address=attempt.client_address,
-        factor="code" if isinstance(attempt.factor, str) else "security_key",
+        factor="security_key" if by_key else "code",
     )
-    opened = await issue(identity, unit, account, session_id, opened_at=unit.now)
+    opened = await issue(identity, unit, account, session_id, opened_at=unit.now, by_key=by_key)
     return replace(opened, browser_token=identity.browser_tokens.token_of(browser_id))
 
 
 async def issue(
-    identity: Identity, unit: Unit, account: Account, session_id: UUID, *, opened_at: datetime
+    identity: Identity,
+    unit: Unit,
+    account: Account,
+    session_id: UUID,
+    *,
+    opened_at: datetime,
+    by_key: bool,
 ) -> Opened:
     """Return fresh tokens for an open session, none beyond its end, and record that the person is active."""
     refresh_token = new_token()
@@ -193,10 +200,12 @@ async def issue(
     idle_until = unit.now + timedelta(minutes=unit.policy.accounts.idle_minutes)
     ends_at = opened_at + timedelta(hours=identity.settings.identity_session_hours)
     until = min(idle_until, ends_at)
-    token, issued, expires = await access_token(identity, unit, account, session_id, until)
+    rights = rights_in_session(unit.policy, account, by_key=by_key)
+    token, issued, expires = await access_token(
+        identity, unit, account, session_id, rights.permissions, until
+    )
     await unit.accounts.touch(account.account_id, issued)
-    permissions = permissions_of(unit.policy, account.title, account.roles)
-    return Opened(account, session_id, token, expires, refresh_token, idle_until, permissions)
+    return Opened(account, session_id, token, expires, refresh_token, idle_until, rights)
 
 
 async def _refuse(unit: Unit, attempt: Attempt, account: Account | None, reason: str) -> None:

@@ -6,20 +6,24 @@ from uuid import UUID, uuid4
 
 from services.identity.actions.context import Identity
 from services.identity.actions.keys import sign_token
-from services.identity.domain.accounts import Account, permissions_of
+from services.identity.domain.accounts import Account
 from services.identity.store.records import DeclaredPurpose
 from services.identity.store.unit_of_work import Unit
 from shared.accounts.tokens import AUDIENCE
 
 
 async def access_token(
-    identity: Identity, unit: Unit, account: Account, session_id: UUID, until: datetime
+    identity: Identity,
+    unit: Unit,
+    account: Account,
+    session_id: UUID,
+    permissions: frozenset[str],
+    until: datetime,
 ) -> tuple[str, datetime, datetime]:
     """Return a person's access token, its time of issue and its expiry, which is `until` at the latest."""
     # Another replica's clock may be a little ahead: the maximum prevents a new token from counting as revoked.
     issued = max(unit.now, account.tokens_valid_from)
     expires = min(issued + timedelta(minutes=unit.policy.accounts.access_token_minutes), until)
-    permissions = permissions_of(unit.policy, account.title, account.roles)
     trained_until = account.trained_until
     claims = {
         **_claims(identity, "access", account.account_id, issued, expires),

@@ -19,10 +19,10 @@ from services.identity.api.fields import (
     factor_of,
 )
 from services.identity.api.views import (
-    AccountOut,
     ChallengeOut,
     OfferedFactorOut,
     OfferedKeyOut,
+    OwnAccountOut,
     OwnSessionOut,
     SecurityKeyOut,
     TrainingOut,
@@ -39,9 +39,11 @@ AccountSelf = Annotated[Grant, access(Permission.ACCOUNT_SELF)]
 
 
 @router.get("")
-async def get_me(grant: AccountSelf, work: Work) -> AccountOut:
-    """Show one's own account, permissions and training."""
-    return AccountOut.of(work, await work.accounts.get(_account_of(grant)))
+async def get_me(grant: AccountSelf, work: Work) -> OwnAccountOut:
+    """Show one's own account, permissions in this session, and training."""
+    by_key = await work.sessions.is_by_key(_session_of(grant))
+    account = await work.accounts.get(_account_of(grant))
+    return OwnAccountOut.in_session(work, account, by_key=by_key)
 
 
 @router.get("/training")

@@ -13,13 +13,18 @@ from services.identity.actions.second_factors import Offer
 from services.identity.actions.security_keys import Offer as KeyOffer
 from services.identity.actions.sign_in import Opened
 from services.identity.actions.webauthn import ALGORITHMS, Challenge
-from services.identity.domain.accounts import Account, Status, permissions_of
+from services.identity.domain.accounts import Account, Status, permissions_of, rights_in_session
 from services.identity.store.invitations import Invitation, Reinvitation
 from services.identity.store.records import DeclaredPurpose, LimitLift, Training
 from services.identity.store.security_keys import SecurityKey
 from services.identity.store.sessions import SignIn
 from services.identity.store.unit_of_work import Unit
 from shared.events import Actor
+
+WITHHELD = (
+    "Roles whose rights this session lacks, since a code opened it: they come with a sign-in by"
+    " security key alone (policy, `security_key_for`)"
+)
 
 
 class PersonOut(BaseModel):
@@ -41,34 +46,31 @@ def _person(account: Account) -> dict[str, Any]:
     }
 
 
+_ACCOUNT: dict[str, Any] = {
+    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
+    "username": "j.rivera",
+    "name": "Jo Rivera",
+    "title": "Dispatcher",
+    "agency_ori": "CA0520100",
+    "status": "active",
+    "roles": ["dispatcher"],
+    "held_roles": ["dispatcher", "officer"],
+    "sources": ["department", "state"],
+    "permissions": ["account:self", "alert:receive", "hit:read"],
+    "trained_until": "2027-05-04T00:00:00Z",
+    "refresher_due": False,
+    "sign_in_locked_at": None,
+    "keys_only": True,
+    "last_active_at": "2026-06-01T12:00:00Z",
+    "reviewed_at": "2026-05-04T09:30:00Z",
+    "created_at": "2026-05-04T09:30:00Z",
+}
+
+
 class AccountOut(PersonOut):
     """A person."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "account_id": "7c8e2f0e-5f43-4b0e-9d7c-0d8a1d0f3a11",
-                    "username": "j.rivera",
-                    "name": "Jo Rivera",
-                    "title": "Dispatcher",
-                    "agency_ori": "CA0520100",
-                    "status": "active",
-                    "roles": ["dispatcher"],
-                    "held_roles": ["dispatcher", "officer"],
-                    "sources": ["department", "state"],
-                    "permissions": ["account:self", "alert:receive", "hit:read"],
-                    "trained_until": "2027-05-04T00:00:00Z",
-                    "refresher_due": False,
-                    "sign_in_locked_at": None,
-                    "keys_only": True,
-                    "last_active_at": "2026-06-01T12:00:00Z",
-                    "reviewed_at": "2026-05-04T09:30:00Z",
-                    "created_at": "2026-05-04T09:30:00Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_ACCOUNT]})
 
     agency_ori: str
     status: Status
@@ -111,6 +113,24 @@ class AccountOut(PersonOut):
             reviewed_at=account.reviewed_at,
             created_at=account.created_at,
         )
+
+
+class OwnAccountOut(AccountOut):
+    """A person, and their rights in the session that asks."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_ACCOUNT, "withheld_roles": ["alpr_administrator"]}]}
+    )
+
+    withheld_roles: Annotated[list[str], Field(description=WITHHELD)]
+
+    @classmethod
+    def in_session(cls, unit: Unit, account: Account, *, by_key: bool) -> "OwnAccountOut":
+        """Return a person's own account as a session sees it that a security key opened, or a code."""
+        rights = rights_in_session(unit.policy, account, by_key=by_key)
+        whole = AccountOut.of(unit, account).model_dump()
+        whole["permissions"] = sorted(rights.permissions)
+        return cls(**whole, withheld_roles=list(rights.withheld_roles))
 
 
 class InvitedAccountOut(BaseModel):
@@ -212,6 +232,7 @@ class SessionOut(BaseModel):
                     "idle_until": "2026-06-01T12:30:00Z",
                     "trained_until": "2027-05-04T00:00:00Z",
                     "permissions": ["account:self", "hit:read", "purpose:declare"],
+                    "withheld_roles": [],
                 }
             ]
         }
@@ -227,6 +248,7 @@ class SessionOut(BaseModel):
     trained_until: datetime | None
     permissions: list[str]
     """Those of the access token, for a client to choose what it offers."""
+    withheld_roles: Annotated[list[str], Field(description=WITHHELD)]
 
     @classmethod
     def of(cls, opened: Opened) -> "SessionOut":
@@ -239,7 +261,8 @@ class SessionOut(BaseModel):
             refresh_token=opened.refresh_token,
             idle_until=opened.idle_until,
             trained_until=opened.account.trained_until,
-            permissions=sorted(opened.permissions),
+            permissions=sorted(opened.rights.permissions),
+            withheld_roles=list(opened.rights.withheld_roles),
         )
 
 

@@ -205,6 +205,26 @@ def permissions_of(policy: Policy, title: str, roles: Iterable[str]) -> frozense
     return frozenset().union(*(policy.roles.get(role, frozenset()) for role in roles))
 
 
+@dataclass(frozen=True)
+class Rights:
+    """What a person may do in one session."""
+
+    permissions: frozenset[str]
+    withheld_roles: tuple[str, ...]
+    """Roles of the person whose rights this session lacks, as a code opened it (policy, `security_key_for`)."""
+
+
+def rights_in_session(policy: Policy, account: Account, *, by_key: bool) -> Rights:
+    """Return a person's rights in a session that a security key opened, or a code.
+
+    They reach their own account in any case, to add a key.
+    """
+    withheld = frozenset() if by_key else policy.accounts.security_key_for & set(account.roles)
+    own = permissions_of(policy, account.title, account.roles) & {Permission.ACCOUNT_SELF}
+    left = permissions_of(policy, account.title, set(account.roles) - withheld)
+    return Rights(left | own, tuple(sorted(withheld)))
+
+
 def provisioner_of(event: AccountChanged) -> str | None:
     """Return the id of the person whom a change makes a provisioner; None for software or the account's person."""
     person_id = event.actor.person_id

@@ -21,6 +21,8 @@ class Session:
     opened_at: datetime
     used_at: datetime
     closed_at: datetime | None
+    by_key: bool
+    """Whether a security key opened it, not a code."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,27 @@ class Sessions(Connected):
         *,
         client_address: str,
         browser_id: UUID,
+        by_key: bool,
     ) -> None:
-        """Insert a new session with its address and browser."""
+        """Insert a new session with its address and browser, and whether a security key opened it."""
         await self._run(
             "INSERT INTO sessions (session_id, account_id, opened_at, used_at, client_address,"
-            " browser_id) VALUES (:session_id, :account_id, :now, :now, :address, :browser_id)",
+            " browser_id, by_key) VALUES (:session_id, :account_id, :now, :now, :address,"
+            " :browser_id, :by_key)",
             session_id=session_id,
             account_id=account_id,
             now=now,
             address=client_address,
             browser_id=browser_id,
+            by_key=by_key,
         )
+
+    async def is_by_key(self, session_id: UUID) -> bool:
+        """Return whether a security key opened a session."""
+        found = await self._run(
+            "SELECT by_key FROM sessions WHERE session_id = :session_id", session_id=session_id
+        )
+        return bool(found.scalar_one_or_none())
 
     async def beside(
         self,
@@ -83,7 +95,7 @@ class Sessions(Connected):
     async def of(self, account_id: UUID, *, after: UUID | None, limit: int) -> Sequence[SignIn]:
         """Return a person's sessions, open and closed, newest first, beginning after the one named `after`."""
         found = await self._run(
-            "SELECT session_id, account_id, opened_at, used_at, closed_at, client_address,"
+            "SELECT session_id, account_id, opened_at, used_at, closed_at, by_key, client_address,"
             " closed_reason FROM sessions WHERE account_id = :account_id"
             " AND (CAST(:after AS uuid) IS NULL OR (opened_at, session_id) <"
             " (SELECT opened_at, session_id FROM sessions"
@@ -108,7 +120,7 @@ class Sessions(Connected):
     async def lock(self, session_id: UUID) -> Session | None:
         """Return a session, locked, or None. Lock its account first."""
         found = await self._run(
-            "SELECT session_id, account_id, opened_at, used_at, closed_at FROM sessions"
+            "SELECT session_id, account_id, opened_at, used_at, closed_at, by_key FROM sessions"
             " WHERE session_id = :session_id FOR UPDATE",
             session_id=session_id,
         )
@@ -170,7 +182,7 @@ class Sessions(Connected):
     async def stale(self, used_before: datetime, opened_before: datetime) -> Sequence[Session]:
         """Return open sessions over a limit, locked; skips rows that others have locked."""
         found = await self._run(
-            "SELECT session_id, account_id, opened_at, used_at, closed_at FROM sessions"
+            "SELECT session_id, account_id, opened_at, used_at, closed_at, by_key FROM sessions"
             " WHERE closed_at IS NULL AND (used_at <= :used_before OR opened_at <= :opened_before)"
             " FOR UPDATE SKIP LOCKED",
             used_before=used_before,

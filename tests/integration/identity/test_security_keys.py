@@ -1,8 +1,10 @@
 """Security keys and passkeys: made for a person, asked for at sign-in and at changes, and gone with the account."""
 
 import asyncio
+import json
 import random
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from fido2 import cbor
@@ -575,3 +577,72 @@ def test_a_console_host_is_a_name(identity_settings, host, is_right):
         return
     with pytest.raises(ValueError, match="identity_console_host"):
         type(identity_settings)(**values)
+
+
+@pytest.fixture
+def key_for_officers(runtime, monkeypatch):
+    """A policy by which officers have their rights with a security key alone."""
+    accounts = msgspec.structs.replace(
+        runtime.policy.accounts, security_key_for=frozenset({"officer"})
+    )
+    policy = msgspec.structs.replace(runtime.policy, accounts=accounts)
+    monkeypatch.setattr(runtime, "policy", policy)
+
+
+def rights_of(opened):
+    return set(opened["permissions"]), opened["withheld_roles"]
+
+
+def claims_of(token):
+    return json.loads(from_base64url(token.split(".")[1]))
+
+
+@pytest.mark.clause("468.6(a)/keys-of-roles")
+async def test_rights_of_a_role_come_with_a_key_alone_where_the_policy_says_so(
+    officer, key, hire, client, clock, train, key_for_officers
+):
+    await train(officer)
+    await officer.sign_in()
+    by_code = (await officer.get("/v1/me")).json()
+    assert rights_of(by_code) == ({"account:self"}, ["officer"])
+    assert by_code["roles"] == ["officer"]
+    assert claims_of(officer.access)["permissions"] == ["account:self"]
+    purpose = {"kind": "stolen_or_wanted_vehicle", "offence_type": "vehicle theft"}
+    assert (await officer.post("/v1/purposes", **purpose)).status_code == 403
+    renewed = (await officer.renew()).json()
+    assert rights_of(renewed) == ({"account:self"}, ["officer"]), "a renewal adds none"
+
+    clock.advance(minutes=1)
+    opened = (await sign_in(officer, key.answer(await challenge(client)))).json()
+    officer.access, officer.refresh = opened["access_token"], opened["refresh_token"]
+    permissions, withheld = rights_of(opened)
+    assert (permissions >= {"account:self", "record:search"}, withheld) == (True, [])
+    assert set(claims_of(officer.access)["permissions"]) == permissions
+    assert rights_of((await officer.get("/v1/me")).json()) == (permissions, [])
+    assert rights_of((await officer.renew()).json()) == (permissions, []), "nor takes any"
+
+
+@pytest.mark.clause("468.6(a)/keys-of-roles")
+async def test_rights_of_other_roles_come_with_a_code_too(
+    hire, client, administrator, key_for_officers
+):
+    both = await hire("o.nine", "officer", "dispatcher", title="Dispatcher")
+    permissions, withheld = rights_of((await both.get("/v1/me")).json())
+    assert withheld == ["officer"]
+    assert "alert:receive" in permissions
+    assert "record:search" not in permissions
+    of_others = (await administrator.get(f"/v1/accounts/{both.account_id}")).json()
+    assert "record:search" in of_others["permissions"], "what an administrator gave"
+
+
+@pytest.mark.clause("468.6(a)/keys-of-roles")
+async def test_a_person_whose_role_needs_a_key_adds_one_by_code(
+    officer, client, clock, key_for_officers
+):
+    await officer.sign_in()
+    clock.advance(minutes=1)
+    key = Authenticator()
+    assert (await add(officer, key)).status_code == 201
+    clock.advance(minutes=1)
+    opened = await sign_in(officer, key.answer(await challenge(client)))
+    assert rights_of(opened.json())[1] == []

@@ -358,6 +358,7 @@ class FakeServices:
             "expires_at": (now + timedelta(minutes=10)).isoformat(),
             "idle_until": (now + timedelta(minutes=30)).isoformat(),
             "trained_until": self.trained_until,
+            "withheld_roles": [],
             "permissions": self.permissions,
             "token_type": "Bearer",
         }
@@ -378,6 +379,7 @@ class FakeServices:
             "trained_until": self.trained_until,
             "sign_in_locked_at": None,
             "keys_only": False,
+            "withheld_roles": [],
             "refresher_due": False,
             "last_active_at": at,
             "reviewed_at": at,

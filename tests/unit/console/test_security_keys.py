@@ -204,3 +204,23 @@ async def test_whoever_has_one_key_is_told_to_add_a_second(person, services):
     services.answers["GET /me/security-keys"] = page_of()
     await person.open("/account/keys-only")
     assert "You have no security key yet" in person.said
+
+
+async def test_whoever_signed_in_by_code_is_told_which_rights_need_a_key(person, services):
+    services.answers["GET /me"] = lambda _: httpx.Response(
+        200, json=services.me() | {"withheld_roles": ["alpr_administrator", "officer"]}
+    )
+    services.answers["GET /me/training"] = services.answers["GET /me/sessions"] = page_of()
+    await person.open("/account")
+    assert (
+        "Your rights as ALPR administrator, Officer come with a sign-in by security key"
+        in person.said
+    )
+    await person.open("/")
+    assert (
+        "Your rights as ALPR administrator, Officer come with a sign-in by security key"
+        in person.said
+    )
+    services.answers.pop("GET /me")
+    await person.open("/account")
+    assert "come with a sign-in by security key" not in person.said

@@ -317,6 +317,11 @@ async def test_a_full_disk_fails_the_ping(tmp_path, monkeypatch):
             r"accounts\.two_to_reinvite .*auditors",
         ),
         (
+            "security_key_for = []",
+            'security_key_for = ["administrator"]',
+            r"accounts\.security_key_for names no role: administrator",
+        ),
+        (
             '"alert:receive"',
             '"alert:recieve"',
             r"roles\.officer names no permission: alert:recieve",

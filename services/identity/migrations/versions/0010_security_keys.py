@@ -1,4 +1,4 @@
-"""Add people's security keys, and whether a person signs in by these alone (ADR-0136)."""
+"""Add people's security keys, whether a person signs in by these alone, and which sessions they opened (ADR-0136)."""
 
 from alembic import op
 
@@ -22,6 +22,7 @@ STATEMENTS = (
     """,
     "CREATE INDEX security_keys_account ON security_keys (account_id, added_at)",
     "ALTER TABLE accounts ADD COLUMN keys_only boolean NOT NULL DEFAULT false",
+    "ALTER TABLE sessions ADD COLUMN by_key boolean NOT NULL DEFAULT false",
 )
 
 
@@ -33,5 +34,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them; people sign in by code again."""
+    op.execute("ALTER TABLE sessions DROP COLUMN by_key")
     op.execute("ALTER TABLE accounts DROP COLUMN keys_only")
     op.execute("DROP TABLE security_keys")
