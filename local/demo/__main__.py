@@ -29,7 +29,7 @@ from local.demo.story import Frame, StepFailed, Story
 from local.demo.table import print_sign_ins, print_table
 from local.demo.truth import TruthFault
 from local.stack.launch import running
-from local.stack.process import LocalError, held
+from local.stack.process import LocalError, held, page_address
 from scenes.footage import NoFootage, is_film
 from shared.service.command import Answer, by_name, command, status_of_group
 
@@ -165,7 +165,7 @@ def run(chosen: Choice, console: Console) -> dict[str, object]:
             _check(story)
             sign_ins = sign_ins_of(people)
             write_sign_ins(folder, sign_ins)
-            print_sign_ins(console, up.urls["console"], sign_ins, folder)
+            print_sign_ins(console, page_address(up.urls["console"]), sign_ins, folder)
             wait_for_ctrl_c(stack)
     console.print(f"Everything is stopped; all took {time.monotonic() - began:.0f} s")
     _check(story)

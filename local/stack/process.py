@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 LOOPBACK = "127.0.0.1"
+LOCALHOST = "localhost"
+"""The host of the pages here: browsers tie security keys to names, not to addresses in digits."""
 LOG_MAX_BYTES = 5_000_000
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _BEGAN = (
@@ -27,6 +29,11 @@ _BEGAN = (
 
 class LocalError(Exception):
     """A part of the embedded stack cannot start or has stopped; the message says what to do."""
+
+
+def page_address(url: str) -> str:
+    """Return the address of a page by this machine's own name, where people's security keys work."""
+    return url.replace(LOOPBACK, LOCALHOST, 1)
 
 
 def free_port() -> int:

@@ -20,7 +20,16 @@ from local.stack.broker import EMPTY_FETCH_PAUSE_MS, Broker
 from local.stack.keys import root_file, stored_keys
 from local.stack.mac_keys import audits_mac_keys
 from local.stack.postgres import Postgres
-from local.stack.process import LOOPBACK, LocalError, free_port, held, listens, owners_alone
+from local.stack.process import (
+    LOCALHOST,
+    LOOPBACK,
+    LocalError,
+    free_port,
+    held,
+    listens,
+    owners_alone,
+    page_address,
+)
 from local.stack.schema import OWNER, make_tables
 from local.stack.servers import ROOT, Service, StackServer, service
 from local.stack.services import (
@@ -40,8 +49,6 @@ READY_WITHIN_S = 120.0
 CRASHES, CRASHES_WITHIN_S = 5, 60.0
 """If a part ends more often than this within the time, the stack stops instead of restarting it."""
 _POLL_EVERY_S = 0.5
-LOCALHOST = "localhost"
-"""The host of the pages here: browsers tie security keys to names, not to addresses in digits."""
 CROP_READER = shlex.join([sys.executable, "-m", "services.recognition.workers.crop_reader"])
 """Reads crops for retention's reports on accuracy; recognition's packages are here (ADR-0085)."""
 
@@ -232,7 +239,7 @@ class Stack:
 
     async def _list_pages(self, environment: Mapping[str, str]) -> None:
         for name, url in self._urls.items():
-            _say(f"  {_named(url)}/" if not name or name in PAGES else f"  {url}/docs")
+            _say(f"  {page_address(url)}/" if not name or name in PAGES else f"  {url}/docs")
         data = self._folder / "postgres" / "data"
         if data.is_symlink():
             _say(f"Postgres, which does not run as root, keeps its data in {data.resolve()}")
@@ -243,7 +250,7 @@ class Stack:
                 "the embedded broker is for trying out: killed, it loses its last seconds (ADR-0003)"
             )
         if {"identity", "console"} <= self._urls.keys():
-            for line in await set_up_lines(environment, _named(self._urls["console"])):
+            for line in await set_up_lines(environment, page_address(self._urls["console"])):
                 _say(line)
         _say("Ctrl-C stops it")
 
@@ -259,11 +266,6 @@ class Stack:
         with contextlib.ExitStack() as stack:
             for server in self._servers.values():
                 stack.callback(server.stop)
-
-
-def _named(url: str) -> str:
-    """Return the address of a page with the name of this machine's own host, where security keys work."""
-    return url.replace(LOOPBACK, LOCALHOST, 1)
 
 
 def _refuse_tls_of_the_own_broker(given: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from local.stack.process import page_address
 from tests.browser.console import Console, fill, fill_sign_in, follow, next_code, press, see
 
 pytestmark = pytest.mark.browser
@@ -33,7 +34,7 @@ async def touch(page, name):
 
 async def test_a_person_signs_in_with_a_security_key_and_no_code(browser, stack, town):
     person = town.people["dispatcher"]
-    address = stack.urls["console"].replace("127.0.0.1", "localhost")
+    address = page_address(stack.urls["console"])
     async with await Console.of(browser, address) as console:
         page = await console.sign_in(person)
         unplug = await plug_in(page)
