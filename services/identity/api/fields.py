@@ -356,12 +356,6 @@ def factor_of(totp: str | None, security_key: KeyAnswerIn | None) -> Factor:
 class OwnFactorsIn(RequestBody):
     """The password in use, and the present second factor."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"current_password": "four plain words here", "totp": "492039"}]
-        }
-    )
-
     current_password: Password
     security_key: KeyAnswer = None
     totp: TotpOrNone = None
@@ -369,18 +363,6 @@ class OwnFactorsIn(RequestBody):
 
 class KeysOnlyIn(OwnFactorsIn):
     """Whether only security keys count as one's second factor, and both factors."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "keys_only": False,
-                    "current_password": "four plain words here",
-                    "totp": "492039",
-                }
-            ]
-        }
-    )
 
     keys_only: bool
 
@@ -407,18 +389,6 @@ class NewKeyIn(RequestBody):
 
 class PasswordIn(OwnFactorsIn):
     """The password in use, the present second factor, and the password to be."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "current_password": "four plain words here",
-                    "totp": "492039",
-                    "password": "four other words here",
-                }
-            ]
-        }
-    )
 
     password: Password
 

@@ -209,7 +209,7 @@ async def test_an_account_is_shown_with_each_of_its_times(hire, administrator, t
         await person.try_sign_in(password="not this one, but long")
     shown = (await administrator.get(path)).json()
     me = (await person.get("/v1/me")).json()
-    assert me == shown
+    assert me == shown | {"withheld_roles": []}
     times = {
         name: datetime.fromisoformat(shown.pop(name))
         for name in ("created_at", "reviewed_at", "last_active_at", "sign_in_locked_at", "trained_until")
