@@ -65,14 +65,19 @@ async def test_a_person_signs_in_with_a_security_key_and_no_code(browser, stack,
 
         await page.goto(f"{address}/account/keys-only")
         await fill(page, current_password=person.password)
+        await touch(page, "Use a security key and let codes count again")
+        await see(page, "codes count too now")
+
         await unplug()
         await plug_in(page)  # another key, which was not added
-        await page.get_by_role(
-            "button", name="Use a security key and let codes count again"
-        ).click()
-        fault = page.locator("#key-fault")
-        await fault.get_by_text("No security key answered").wait_for()
-        assert console.path_of(page) == "/account/keys-only"
+        await page.goto(f"{address}/account/security-keys/removal")
+        await page.get_by_label("Security key").select_option("key on my ring")
+        await fill(page, current_password=person.password)
+        await page.get_by_role("button", name="Use a security key instead of a code").click()
+        await page.locator("#key-fault").get_by_text("No security key answered").wait_for()
+        await fill(page, totp=await next_code(person))
+        await press(page, "Remove the key")
+        await see(page, "You have none.")
         assert console.complaints.found == []
 
 
