@@ -70,13 +70,24 @@ async def _prove_by_code(
     secret = identity.vault.open(credential.totp_sealed, totp_place(account.account_id)).decode()
     step = totp.matching_step(secret, code, unit.now, credential.totp_last_step)
     used = totp.is_of_step(secret, code, unit.now, credential.totp_last_step)
-    if account.keys_only:
+    if await _needs_key(unit, account):
         is_code = same and (used or step is not None)
         return Proof(why="right, but by a code: a security key is needed") if is_code else Proof()
     if same and step is not None:
         await unit.credentials.use_step(account.account_id, step)
         return Proof(is_right=True)
     return Proof(is_repeated=True, why="this code was used already") if same and used else Proof()
+
+
+async def _needs_key(unit: Unit, account: Account) -> bool:
+    """Return whether no code counts: the person chose so, or has a key and a role that the policy ties to keys.
+
+    Else a page that got two codes could add a key of its own to such an account.
+    """
+    if account.keys_only:
+        return True
+    is_tied = not unit.policy.accounts.security_key_for.isdisjoint(account.roles)
+    return is_tied and bool(await unit.security_keys.of(account.account_id))
 
 
 async def _prove_by_key(
