@@ -57,23 +57,22 @@ async def _prove(
 
     Each session has its own count; a full count closes the session. Only beside the right password does the refusal
     say that the factor was used, and it does not count then.
+
+    Raises: NotAuthenticated if the session is closed.
     """
     async with identity.begin() as unit:
-        account = await unit.accounts.get(claim.account_id, lock=True)
-        session = await unit.sessions.lock(claim.session_id)
-        if session is None or session.closed_at is not None:
-            return NotAuthenticated(Code.SESSION_CLOSED)
+        account = await in_open_session(unit, claim.account_id, claim.session_id)
         place = in_session(claim.session_id)
         proof = await prove(identity, unit, account, claim.factor, place, proven)
         if proof.is_right:
-            await unit.credentials.clear_failures_of(account.account_id, session.session_id)
+            await unit.credentials.clear_failures_of(account.account_id, claim.session_id)
             return None
         await session_changed(
             unit,
             "refused",
             account.actor,
             account_id=account.account_id,
-            session_id=session.session_id,
+            session_id=claim.session_id,
             client_address=claim.client_address,
             reason=f"{proof.why} at a change of {doing}",
         )
@@ -83,12 +82,12 @@ async def _prove(
             identity,
             unit,
             account,
-            counted_for=session.session_id,
+            counted_for=claim.session_id,
             client_address=claim.client_address,
         )
         if full:
             account = await unit.accounts.get(account.account_id)
-            await close(unit, account, session.session_id, identity.system, "too many failures")
+            await close(unit, account, claim.session_id, identity.system, "too many failures")
             return NotAuthenticated(Code.SESSION_CLOSED_BY_FAILURES)
     return InvalidInput(Code.PASSWORD_PROOF_WRONG, field="current_password")
 

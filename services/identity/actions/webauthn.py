@@ -166,7 +166,6 @@ def _unreadable() -> Iterator[None]:
         LookupError,
         AttributeError,
         ArithmeticError,
-        NotImplementedError,
         RecursionError,
         struct.error,
         UnsupportedAlgorithm,

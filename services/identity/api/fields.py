@@ -2,12 +2,12 @@
 
 import binascii
 import re
-from base64 import urlsafe_b64decode
 from datetime import date
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from fastapi import Header, Request
+from fido2.utils import websafe_decode
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -97,16 +97,16 @@ Password = Annotated[
 TotpCode = Annotated[str, Constraints(pattern=r"^[0-9]{6}$"), Field(examples=["492039"])]
 
 
-def decoded(text: str) -> bytes:
+def _decoded(text: str) -> bytes:
     """Return the bytes of base64url without padding. Raises: ValueRefused."""
     try:
-        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return websafe_decode(text)
     except binascii.Error:
         raise ValueRefused(Code.NOT_BASE64URL) from None
 
 
 def _base64url(text: str) -> str:
-    decoded(text)
+    _decoded(text)
     return text
 
 
@@ -320,10 +320,10 @@ class KeyAnswerIn(RequestBody):
     def answer(self) -> Answer:
         """Return the answer as bytes."""
         return Answer(
-            credential_id=decoded(self.credential_id),
-            client_data=decoded(self.client_data),
-            authenticator_data=decoded(self.authenticator_data),
-            signature=decoded(self.signature),
+            credential_id=_decoded(self.credential_id),
+            client_data=_decoded(self.client_data),
+            authenticator_data=_decoded(self.authenticator_data),
+            signature=_decoded(self.signature),
         )
 
 
@@ -384,7 +384,7 @@ class NewKeyIn(RequestBody):
 
     def made(self) -> NewKey:
         """Return the key as bytes."""
-        return NewKey(decoded(self.client_data), decoded(self.attestation))
+        return NewKey(_decoded(self.client_data), _decoded(self.attestation))
 
 
 class PasswordIn(OwnFactorsIn):

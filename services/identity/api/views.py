@@ -1,10 +1,10 @@
 """Response models. A secret appears in one response only."""
 
-from base64 import urlsafe_b64encode
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from fido2.utils import websafe_encode
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.identity.actions.context import Identity
@@ -302,14 +302,10 @@ class ChallengeOut(BaseModel):
 def _challenge(identity: Identity, issued: Challenge) -> dict[str, Any]:
     """Return the fields of `ChallengeOut`."""
     return {
-        "challenge": _base64url(issued.value),
+        "challenge": websafe_encode(issued.value),
         "relying_party": identity.settings.identity_console_host,
         "expires_at": issued.expires_at,
     }
-
-
-def _base64url(value: bytes) -> str:
-    return urlsafe_b64encode(value).decode().rstrip("=")
 
 
 class OfferedKeyOut(ChallengeOut):
@@ -336,11 +332,11 @@ class OfferedKeyOut(ChallengeOut):
         return cls(
             **_challenge(identity, offer.challenge),
             department=identity.policy.department.name,
-            user_handle=_base64url(offer.account.account_id.bytes),
+            user_handle=websafe_encode(offer.account.account_id.bytes),
             username=offer.account.username,
             name=offer.account.name,
             algorithms=list(ALGORITHMS),
-            known=[_base64url(one) for one in offer.known],
+            known=[websafe_encode(one) for one in offer.known],
         )
 
 
