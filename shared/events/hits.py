@@ -34,6 +34,7 @@ class DisplayedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     )
     valid_from: datetime | None = None
     expires_at: datetime | None = None
+    listed_by: Actor | None = None  # the person who entered it singly; none for one of a file
 
 
 class HotListActivated(AdministrativeEvent, frozen=True, kw_only=True, omit_defaults=True):

@@ -41,6 +41,7 @@ WATCHED = """
 """
 """Counts the tones, and keeps notifications instead of showing them: a window of tests has no desktop."""
 
+SOUNDS = "An alert of high priority, or of a plate that you listed, makes a sound"
 ELSEWHERE = "document.hasFocus = () => false"
 
 
@@ -197,7 +198,7 @@ async def test_an_urgent_alert_makes_a_sound_once_the_officer_has_turned_it_on(
     await card_of(page, await raised()).wait_for()
     assert await page.evaluate("tones") == 0
     await page.get_by_role("button", name="Turn the sound on").click()
-    await see(page, "An alert of high priority makes a sound")
+    await see(page, SOUNDS)
     tried = await page.evaluate("tones")
     assert tried > 0
     await page.wait_for_timeout(3000)
@@ -209,7 +210,7 @@ async def test_an_urgent_alert_makes_a_sound_once_the_officer_has_turned_it_on(
     await (await console_of("officer")).open(page, "/alerts")
     await page.get_by_role("button", name="Turn the sound off").wait_for()
     await page.keyboard.press("Shift")
-    await see(page, "An alert of high priority makes a sound")
+    await see(page, SOUNDS)
     await card_of(page, await raised()).wait_for()
     assert await page.evaluate("tones") == tried
     await page.get_by_role("button", name="Turn the sound off").click()
@@ -293,7 +294,7 @@ async def test_an_urgent_alert_that_no_one_has_taken_or_worked_calls_again(page,
     second = await raised()
     await card_of(page, second).wait_for()
     await page.get_by_role("button", name="Turn the sound on").click()
-    await see(page, "An alert of high priority makes a sound")
+    await see(page, SOUNDS)
     await page.wait_for_timeout(3500)
     await page.mouse.move(100, 100)
     tones = await page.evaluate("tones")
@@ -324,3 +325,28 @@ async def test_the_browser_keeps_no_plate(page, raised):
     assert all(isinstance(seq, int) for seq in [seqs["newest"], *seqs["left"]])
     assert kept[:2] == [{"plateward-sound": "on", "plateward-notifications": "on"}, {}]
     assert plate not in json.dumps(kept)
+
+
+async def test_an_alert_of_ones_own_entry_sounds_and_says_so_and_others_read_who_listed_it(
+    page, raised, console_of
+):
+    investigator = await console_of("investigator")
+    own = await investigator.context.new_page()
+    await own.add_init_script(WATCHED)
+    await investigator.open(own, "/alerts")
+    for each in (own, page):
+        await each.get_by_role("button", name="Turn the sound on").click()
+        await see(each, SOUNDS)
+        await each.evaluate("tones = 0; chimedAt = 0")
+    plate = await raised(kind="canvass")
+    await card_of(own, plate).get_by_text("You listed this plate").wait_for()
+    await card_of(page, plate).get_by_text("Listed by").wait_for()
+    assert await card_of(page, plate).get_by_text("You listed this plate").count() == 0
+    assert (await own.evaluate("tones"), await page.evaluate("tones")) == (3, 0)
+    await investigator.open(own, "/alerts")
+    async with own.expect_navigation():
+        await own.get_by_role("link", name="Unverified hits of plates that you listed").click()
+    await see(own, "Hits: of plates that you listed")
+    await card_of(own, plate).wait_for()
+    await own.evaluate("localStorage.clear()")
+    await own.close()

@@ -20,7 +20,9 @@ ON_A_PAGE = 20
 async def list_hits(
     client: PersonClient, *, late: bool | None, after: str = "", **found: str
 ) -> Any:
-    """Return the newest hits: the late ones, the others, or both; `found` filters by `status`, `outcome`, `result`.
+    """Return the newest hits: the late ones, the others, or both.
+
+    `found` filters by `status`, `outcome`, `result` and `listed_by`.
 
     Raises: Refused, SignedOut, PurposeNeeded.
     """

@@ -4,6 +4,7 @@ from asyncio import gather
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from services.console.actions.errors import PurposeNeeded, Refused
@@ -43,19 +44,20 @@ async def read_start(client: PersonClient, policy: Policy, now: datetime) -> Sta
     known = client.session
     held = usable(known.permissions, known.trained_until, now)  # a refusal would be on record
     manages = "account:manage" in held
-    asked = [_hits(client)] if "hit:verify" in held else []
-    asked += [_requests(client)] if "release:review" in held else []
+    asked = [_requests(client)] if "release:review" in held else []
     asked += [_invitations(client)] if "account:deliver" in held else []
     asked += [_training(client)] if "training:record" in held else []
     asked += [_policies(client, policy)] if "policy:acknowledge" in held else []
     asked += [_packages(client)] if "release:download" in held else []
     asked += [_proposals(client), _reviews(client)] if manages else []
-    waiting, purges, lacks = await _at_once(
+    several = [_hits(client)] if "hit:verify" in held else []
+    several += [_purges(client)] if {AUTHORISE, EXECUTE} & held else []
+    groups, waiting, lacks = await _at_once(
+        _at_once(*several),
         _at_once(*asked),
-        _purges(client) if {AUTHORISE, EXECUTE} & held else _at_once(),
         _lacks(client, policy, now) if manages else _at_once(),
     )
-    return Start([one for one in waiting + purges if one.count], lacks)
+    return Start([one for one in (*chain(*groups), *waiting) if one.count], lacks)
 
 
 async def _at_once(*asked: Awaitable[Any]) -> list[Any]:
@@ -88,9 +90,16 @@ async def _active(client: PersonClient) -> list[Mapping[str, Any]]:
         return []
 
 
-async def _hits(client: PersonClient) -> Waiting:
-    found = await _read(client, "hotlist", "/v1/hits/waiting") or {"count": 0}
-    return Waiting(found["count"], "Unverified hits", "/alerts")
+async def _hits(client: PersonClient) -> list[Waiting]:
+    """Return how many hits wait to be verified, and how many of these are of entries that this person listed."""
+    found = await _read(client, "hotlist", "/v1/hits/waiting")
+    if found is None:
+        return []
+    own = "/alerts/older?listed_by=me"
+    return [
+        Waiting(found["count"], "Unverified hits", "/alerts"),
+        Waiting(found["listed_by_me"], "Unverified hits of plates that you listed", own),
+    ]
 
 
 async def _requests(client: PersonClient) -> Waiting:

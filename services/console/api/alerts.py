@@ -47,9 +47,11 @@ async def show_older_hits(
     status: Code = "",
     outcome: Code = "",
     result: Code = "",
+    listed_by: Code = "",
 ) -> Response:
-    """Show the hits before those on the page of alerts, newest first, or those with a finding or a result."""
-    asked = {"status": status, "outcome": outcome, "result": result}
+    """Show the hits before those on the page of alerts, newest first, or those with a finding or a result, or of
+    plates that this person listed."""
+    asked = {"status": status, "outcome": outcome, "result": result, "listed_by": listed_by}
     asked = {name: code for name, code in asked.items() if code}
     found = await hits.list_hits(visit, late=None if asked else False, after=after, **asked)
     counts = await hits.count_outcomes(visit)

@@ -1,4 +1,4 @@
-// Calls an officer who looks elsewhere: a sound for urgent alerts, and notifications. Each is off until turned on here.
+// Calls an officer who looks elsewhere: a sound for urgent alerts and those of their own entries, and notifications. Each is off until turned on here.
 "use strict";
 
 const CHIMES_APART_MS = 3000;
@@ -61,7 +61,7 @@ function showSound() {
   if (audio === null) {
     soundState.textContent = "No alert makes a sound.";
   } else if (audio.state === "running") {
-    soundState.textContent = "An alert of high priority makes a sound.";
+    soundState.textContent = "An alert of high priority, or of a plate that you listed, makes a sound.";
   } else {
     soundState.textContent = "The browser holds the sound back until you click or press a key on this page.";
   }
@@ -125,7 +125,7 @@ function notify(urgent) {
 }
 
 function callOfficer(card) {
-  if (isUrgent(card)) {
+  if (isUrgent(card) || card.classList.contains("own")) {
     chime();
   }
   notify(isUrgent(card));

@@ -66,6 +66,10 @@ async def list_hits(
     late: Annotated[
         bool | None, Query(description="True: only late hits. False: no late hits. Left out: both.")
     ] = None,
+    listed_by: Annotated[
+        Literal["me"] | None,
+        Query(description="Hits of entries that the caller has entered singly."),
+    ] = None,
     after: After | None = None,
     limit: Limit = 50,
 ) -> HitsOut:
@@ -84,6 +88,7 @@ async def list_hits(
         outcome=outcome,
         result=result,
         late=late,
+        listed_by=grant.actor.person_id if listed_by else None,
         before=key_of(after, int),
         limit=limit,
     )
@@ -108,6 +113,7 @@ async def get_waiting_hits(grant: HitRead, hits: Visible) -> WaitingHitsOut:
         tiers=tiers,
         unanswered=unanswered,
         unanswered_since=unanswered_since,
+        listed_by_me=await hits.listed_by_caller(grant),
     )
 
 

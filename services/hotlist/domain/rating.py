@@ -13,7 +13,7 @@ from services.hotlist.domain.vehicles import colours_differ, makes_differ
 from shared.core.errors import Conflict, InvalidInput
 from shared.core.matching import Difference
 from shared.core.policy import HotLists
-from shared.events import Read, Source, Tier
+from shared.events import Actor, Read, Source, Tier
 
 TIERS: tuple[Tier, ...] = ("high", "medium", "low", "information")
 """From the most urgent down."""
@@ -86,6 +86,8 @@ class Listed:
     caution: str | None = None
     valid_from: datetime | None = None
     expires_at: datetime | None = None
+    listed_by: Actor | None = None
+    """The person who entered it singly; None for an entry of a file."""
 
     @property
     def as_displayed(self) -> dict[str, Any]:
@@ -102,6 +104,7 @@ class Listed:
             "caution": self.caution,
             "valid_from": self.valid_from,
             "expires_at": self.expires_at,
+            "listed_by": self.listed_by,
         }
 
 

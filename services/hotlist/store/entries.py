@@ -38,6 +38,9 @@ COLUMNS = (
     "valid_from",
     "expires_at",
 )
+ENTERED = ("entered_at", "entered_by", "entered_by_id", "entered_by_title", "entered_by_ori")
+"""When a person entered an entry singly, and who; entries of a file have none of these."""
+
 IN_VERSION = (
     "e.snapshot_id = :snapshot_id AND e.from_version <= :version"
     " AND (e.to_version IS NULL OR e.to_version > :version)"
@@ -199,7 +202,7 @@ class Entries:
             ),
             values,
         )
-        columns = ", ".join(("snapshot_id", *COLUMNS, "entered_at", "entered_by"))
+        columns = ", ".join(("snapshot_id", *COLUMNS, *ENTERED))
         await self._connection.execute(
             text(
                 f"INSERT INTO entries (from_version, {columns}) SELECT :version, {columns} FROM entries"
@@ -224,15 +227,18 @@ class Entries:
         rows = msgspec.json.encode([asdict(entry) for entry in entries]).decode()
         await self._connection.execute(
             text(
-                f"INSERT INTO entries (snapshot_id, from_version, entered_at, entered_by, {columns})"
-                f" SELECT :snapshot_id, :version, :now, :by, {columns}"
+                f"INSERT INTO entries (snapshot_id, from_version, {', '.join(ENTERED)}, {columns})"
+                f" SELECT :snapshot_id, :version, :now, :name, :person_id, :title, :ori, {columns}"
                 " FROM jsonb_populate_recordset(NULL::entries, CAST(:rows AS jsonb))"
             ),
             {
                 "snapshot_id": snapshot_id,
                 "version": version,
                 "now": grant.now,
-                "by": grant.principal.name,
+                "name": grant.actor.name,
+                "person_id": grant.actor.person_id,
+                "title": grant.actor.title,
+                "ori": grant.actor.agency_ori,
                 "rows": rows,
             },
         )

@@ -58,6 +58,9 @@ OF_HITS = f"FROM hits h LEFT JOIN verifications v USING (hit_id) {BESIDE}"
 HIT = f"SELECT {FIELDS} {OF_HITS}"
 T = TypeVar("T")
 
+# As the index `hits_listed_by` has it.
+LISTED_BY = "h.entry #>> '{listed_by,person_id}'"
+
 # 468.4(b): without a declared purpose, only captures recent enough that viewing them is patrol.
 FRESH = "(h.captured_at >= :fresh_since AND h.purged_at IS NULL)"
 # 468.4(e): the caller's agency, and only lists whose source the caller is entitled to.
@@ -75,6 +78,9 @@ class HitFilter:
     outcome: Outcome | None = None
     result: Result | None = None
     late: bool | None = None
+    listed_by: str | None = None
+    """The id of the account that entered the entry singly."""
+
     before: int | None = None
     limit: int = 50
 
@@ -104,6 +110,7 @@ class Hits:
             ("outcome", "v.outcome = :outcome"),
             ("result", "h.result = :result"),
             ("late", "h.late = :late"),
+            ("listed_by", f"{LISTED_BY} = :listed_by"),
             ("before", "h.seq < :before"),
         ):
             if (value := getattr(wanted, name)) is not None:
@@ -236,6 +243,21 @@ class Hits:
             visible_to(grant),
         )
         return [UnverifiedTier(**row) for row in rows.mappings()]
+
+    async def listed_by_caller(self, grant: Grant) -> int:
+        """Return how many visible hits of entries that the caller entered wait for their verification.
+
+        Like `waiting`, this discloses none.
+        """
+        rows = await self._connection.execute(
+            text(
+                f"SELECT count(*) FROM hits h WHERE {VISIBLE} AND h.status = 'unverified'"
+                f" AND h.purged_at IS NULL AND {LISTED_BY} = :me"
+            ),
+            {**visible_to(grant), "me": grant.actor.person_id},
+        )
+        count: int = rows.scalar_one()
+        return count
 
     async def unanswered(self, grant: Grant) -> tuple[int, datetime | None]:
         """Return how many visible urgent alerts no person answered in time, and when the first was raised.

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.hotlist.domain.passes import Pass, Passes
 from services.hotlist.domain.rating import Candidate, Listed
+from shared.events import Actor
 
 CHANNEL = "hotlist_alerts"
 """The Postgres channel with a notice for raised hits, which wakes other replicas' streams at once."""
@@ -20,7 +21,10 @@ _LISTED = text(
     SELECT l.list_id, l.name AS list_name, v.version AS list_version, l.source, l.staleness_s,
         coalesce(e.entered_at, s.as_of) AS as_of, e.entry_id, e.plate, e.plate_listed, e.partial,
         e.region, e.record_kind, e.reason, e.entering_ori, e.entering_reference, e.make, e.model,
-        e.colour, e.year, e.caution, e.valid_from, e.expires_at
+        e.colour, e.year, e.caution, e.valid_from, e.expires_at,
+        CASE WHEN e.entered_by_id IS NOT NULL THEN jsonb_build_object('person_id', e.entered_by_id,
+            'name', e.entered_by, 'title', e.entered_by_title, 'agency_ori', e.entered_by_ori)
+        END AS listed_by
     FROM unnest(CAST(:lists AS uuid[]), CAST(:entries AS uuid[])) AS wanted (list_id, entry_id)
     JOIN lists l ON l.list_id = wanted.list_id
     JOIN versions v ON v.list_id = l.list_id AND v.version = l.active_version
@@ -95,7 +99,10 @@ class Raised:
             _LISTED,
             {"lists": [k for k, _ in wanted], "entries": [k for _, k in wanted], "now": now},
         )
-        found = [Listed(**row) for row in rows.mappings()]
+        found = [
+            Listed(**{**row, "listed_by": msgspec.convert(row["listed_by"], Actor | None)})
+            for row in rows.mappings()
+        ]
         return {(entry.list_id, entry.entry_id): entry for entry in found}
 
     async def known(

@@ -57,6 +57,7 @@ def _raised(raised: Plain) -> Plain:
         "caution_by_the_entering_agency": entry.get("caution"),
         "entering_agency": entry.get("entering_ori"),
         "entering_reference": entry.get("entering_reference"),
+        "listed_by": _person(lister) if (lister := entry.get("listed_by")) else None,
         "entry_valid_from": entry.get("valid_from"),
         "entry_expires_at": entry.get("expires_at"),
         "late": raised.get("late"),

@@ -4,6 +4,7 @@ The test counts the records in the answers, compares them with the policy's limi
 each excess over a limit is a finding within a minute.
 """
 
+import json
 import os
 from collections import Counter
 from datetime import timedelta
@@ -176,3 +177,19 @@ async def test_an_insider_of_each_role_stays_within_the_limits_and_is_recorded(h
     for fault in wrong:
         print(f"WRONG {fault}")
     assert wrong == [], Counter(fault.split(":")[0] for fault in wrong)
+
+
+def test_each_act_of_a_person_has_the_entry_that_it_leaves(repository):
+    """A day's acts are drawn: one without a line here would fail the days that draw it."""
+    acts = {
+        f"{file.stem} {path}"
+        for file in (repository / "docs/openapi").glob("*.json")
+        for path, operations in json.loads(file.read_bytes())["paths"].items()
+        for method, operation in operations.items()
+        if method != "get" and {"access_token": []} in operation.get("security", [])
+    }
+    assert len(acts) > 60
+    assert [
+        act for act in sorted(acts) if act not in checks.NO_DEEDS and not checks.entries_of(act)
+    ] == []
+    assert checks.NO_DEEDS.keys() <= acts

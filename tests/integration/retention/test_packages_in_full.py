@@ -33,16 +33,17 @@ from tests.integration.retention.packaging import (
     content,
 )
 
+
+def officer(name):
+    return Actor(person_id=name, name=f"Officer {name}", title=f"{name}'s rank", agency_ori=ORI)
+
+
 HIT = UUID(int=0x417)
 ENTRY = DisplayedEntry(
     plate_listed_as="7ABC-123", entering_ori="CA0340000", reason="taken at Third St", entering_reference="FCN 417",
     make="Toyota", model="Camry", colour="grey", year=2019, caution="armed", valid_from=NOON - timedelta(days=3),
-    expires_at=NOON + timedelta(days=30),
+    expires_at=NOON + timedelta(days=30), listed_by=officer("Lister"),
 )  # fmt: skip
-
-
-def officer(name):
-    return Actor(person_id=name, name=f"Officer {name}", title=f"{name}'s rank", agency_ori=ORI)
 
 
 async def a_full_read(retention):
@@ -221,7 +222,7 @@ async def test_the_page_of_evidence_says_all_that_its_files_say(retention, tmp_p
         " Plate read 7A8C123 Plate listed 7ABC123 State read US-CA State listed US-NV"
         " Differs character 3 read as 8, listed as B Vehicle listed 2019 grey Toyota Camry"
         " Reason listed taken at Third St Caution by the entering agency armed"
-        " Entering agency CA0340000 Entering reference FCN 417"
+        " Entering agency CA0340000 Entering reference FCN 417 Listed by Officer Lister, Lister's rank"
         " Entry valid from 2026-05-29 12:00:00.000 UTC; local 2026-05-29 05:00:00.000 PDT (-0700)"
         " Entry expires at 2026-07-01 12:00:00.000 UTC; local 2026-07-01 05:00:00.000 PDT (-0700)"
         f" Late yes Cautions shown The list is old.; Another state. Hit id {HIT}"

@@ -98,6 +98,7 @@ def a_hit(**changes: Any) -> dict[str, Any]:
             "caution": None,
             "valid_from": None,
             "expires_at": None,
+            "listed_by": None,
         },
         "plate_listed": "7ABC128",
         "region_listed": "US-CA",
@@ -244,6 +245,7 @@ NOTHING_WAITS = {
     "tiers": [],
     "unanswered": 0,
     "unanswered_since": None,
+    "listed_by_me": 0,
 }
 NO_OUTCOMES = {
     "hits": 0,

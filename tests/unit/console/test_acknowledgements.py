@@ -186,3 +186,45 @@ async def test_a_hit_leads_to_the_others_of_its_vehicle(officer, services, show)
     said = "wanted person, high priority, {} . Verify each with its entering agency."
     assert said.format("unverified") in officer.said
     assert said.format("verified: list out of date") in officer.said
+
+
+@pytest.mark.parametrize("path", ["/alerts", f"/hits/{HIT}"])
+async def test_a_card_says_who_listed_the_plate_and_marks_what_the_viewer_listed(
+    officer, show, path
+):
+    mark = '<article class="hit high own unverified"'
+    await officer.open(path)
+    assert "Listed by" not in officer.said
+    show(entry={**a_hit()["entry"], "listed_by": OTHERS["by"]})
+    await officer.open(path)
+    assert "Listed by Ann Ochoa, Police Officer" in officer.said
+    assert "You listed this plate" not in officer.said
+    assert mark not in officer.page.text
+    show(entry={**a_hit()["entry"], "listed_by": OWN["by"]})
+    await officer.open(path)
+    assert "You listed this plate" in officer.said
+    assert mark in officer.page.text
+
+
+async def test_hits_of_plates_that_a_person_listed_are_counted_and_have_a_page(
+    officer, services, show
+):
+    own = "/alerts/older?listed_by=me"
+    await officer.open("/alerts")
+    assert own not in officer.page.text
+    services.answers["GET /hits/waiting"] = lambda _: httpx.Response(
+        200, json={**NOTHING_WAITS, "count": 3, "listed_by_me": 1}
+    )
+    await officer.open("/alerts")
+    assert "Unverified hits of plates that you listed: 1" in officer.said
+    await officer.open("/")
+    assert "Unverified hits: 3" in officer.said
+    assert (
+        f'<a href="{own}">Unverified hits of plates that you listed: <strong>1' in officer.page.text
+    )
+    services.seen.clear()
+    await officer.open(own)
+    [asked] = services.asked("GET", "/v1/hits")
+    assert (asked.url.params["listed_by"], "late" in asked.url.params) == ("me", False)
+    assert "Hits: of plates that you listed" in officer.said
+    assert f'href="{own}"' not in officer.page.text, "it is this page"

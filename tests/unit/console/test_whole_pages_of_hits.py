@@ -7,6 +7,7 @@ ENTRY = {
     "plate_listed_as": "7ABC128", "reason": "taken from a driveway", "entering_ori": "CA0520000",
     "entering_reference": "26-1", "make": "Toyota", "model": "Corolla", "colour": "blue", "year": 2019,
     "caution": "Armed and dangerous", "valid_from": at(1), "expires_at": at(30),
+    "listed_by": by("Ada"),
 }  # fmt: skip
 RAISED = {
     "entry": ENTRY, "region_read": "US-NV", "captured_at": at(2), "received_at": at(3), "raised_at": at(4),
@@ -48,8 +49,8 @@ async def test_a_hit_that_people_worked_on(sign_in, show):
         read as B, listed as 8 the state was not read Captured 2026-05-02 08:00:00 UTC (1 min 0 s
         before display) Camera Solano St east (39.9, -122.1) List Stolen vehicles (state), version 3
         List age 1 d 1 h out of date Listed vehicle 2019 blue Toyota Corolla Reason taken from a
-        driveway Entering agency CA0520000, 26-1 Reading least certain character 91%; sightings in
-        this pass: 3 The same vehicle is on another list: hit of Wanted , wanted person, low
+        driveway Entering agency CA0520000, 26-1 Listed by Ada, Ada's title Reading least certain
+        character 91%; sightings in this pass: 3 The same vehicle is on another list: hit of Wanted , wanted person, low
         priority, unverified . Verify each with its entering agency. The whole picture (recorded)
         Place a hold on this read Verification Outcome wrong state Method CLETS, reference T26-1
         Note a Nevada plate By Vera, Vera's title, 2026-05-07 08:00:00 UTC Dispositions Result
@@ -106,7 +107,8 @@ async def test_older_hits_with_their_counts(officer, show):
         Hits: Misread The last 30 days: 100 hits Not verified : 4 Correct read, and the entry is in
         force : 50 Wrong state : 7 Misread : 30 List out of date : 6 Dismissed : 3 Vehicle recovered
         : 8 Arrest : 9 Stopped and released: not the vehicle : 2 No contact made : 5 Surveillance
-        only : 1 Passed to another agency : 10 Other, in words : 11 Hits with any result Hits
+        only : 1 Passed to another agency : 10 Other, in words : 11 Hits of plates that
+        you listed Hits with any result Hits
         captured before 2026-05-31 08:00:00 UTC need a purpose: declare one . There are no such
         hits. Older hits Back to the alerts
     """)
@@ -123,6 +125,7 @@ async def test_older_hits_with_their_counts(officer, show):
         /alerts/older?result=surveillance_only
         /alerts/older?result=passed_to_other_agency
         /alerts/older?result=other
+        /alerts/older?listed_by=me
         /alerts/older
         /purpose?back=/alerts/older
         /alerts/older?after=MTc&outcome=misread
@@ -133,7 +136,7 @@ async def test_older_hits_with_their_counts(officer, show):
 async def test_the_page_of_alerts(officer, services, show):
     waiting = {
         "count": 5, "oldest_at": "2026-06-01T08:00:00Z", "unanswered": 1,
-        "unanswered_since": "2026-06-01T11:45:00Z",
+        "unanswered_since": "2026-06-01T11:45:00Z", "listed_by_me": 2,
         "tiers": [
             {"tier": "high", "count": 2, "oldest_at": "2026-06-01T11:30:00Z"},
             {"tier": "low", "count": 3, "oldest_at": "2026-06-01T08:00:00Z"},
@@ -151,7 +154,8 @@ async def test_the_page_of_alerts(officer, services, show):
         machine's match and no reason for a stop. It stays unverified until it is checked through
         CLETS with the entering agency (policy 468.4(f)). “I have it” says that you go, to everyone
         who has this page open, and nothing about the match. Turn the sound on Turn notifications on
-        Late hits have their own list. Older hits are found by what became of them. Not verified: 2
+        Late hits have their own list. Older hits are found by what became of them. Unverified
+        hits of plates that you listed: 2 Not verified: 2
         of high priority, the oldest 30 min 0 s old; 3 of low priority, the oldest 4 h 0 min old. No
         one has taken 1 urgent alert in time, the oldest 15 min 0 s old. Hits captured before
         2026-05-31 08:00:00 UTC need a purpose: declare one . UNVERIFIED high priority stolen
@@ -166,6 +170,7 @@ async def test_the_page_of_alerts(officer, services, show):
         /alerts
         /alerts/late
         /alerts/older
+        /alerts/older?listed_by=me
         /purpose?back=/alerts
         /hits/{HIT}/acknowledgement
         /hits/{HIT}

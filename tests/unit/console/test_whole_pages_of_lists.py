@@ -54,7 +54,7 @@ async def test_a_hot_list_with_what_its_hits_came_to_and_its_entries(sign_in, se
         vehicle other parts repossessed vehicle stolen plate stolen vehicle stored vehicle wanted
         person Search Plate Kind Reason Vehicle Entered Expires End 7ABC1* US-CA partial canvass
         Caution: Armed and dangerous a shooting 2019 blue Toyota Corolla 2026-05-05 08:00:00 UTC
-        CA0520000, 26-001234 2026-05-04 08:00:00 UTC End Reason for ending it End it Back to the hot
+        by Sgt. Lee CA0520000, 26-001234 2026-05-04 08:00:00 UTC End Reason for ending it End it Back to the hot
         lists
     """)
     assert browser.leads == paths(f"""

@@ -57,6 +57,8 @@ class ListedOut(BaseModel):
 
     valid_from: datetime | None
     expires_at: datetime | None
+    listed_by: PersonOut | None
+    """The person of this department who entered it singly; null for an entry of a file."""
 
 
 class AcknowledgementOut(BaseModel):
@@ -239,6 +241,9 @@ class WaitingHitsOut(BaseModel):
 
     unanswered_since: datetime | None
     """When the first of these was raised."""
+
+    listed_by_me: int
+    """How many of all these are of entries that the caller has entered."""
 
 
 class OutcomesOut(BaseModel):
