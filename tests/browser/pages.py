@@ -87,6 +87,7 @@ SENDS: Mapping[str, str] = {
     "/purpose": "purpose:declare",
     "/search": "record:search",
     "/hits/{hit_id}/acknowledgement": "alert:receive",
+    "/search/back": "record:search",
     "/search/forward": "hotlist:manage",
     "/reads/{read_id}/correction": "record:correct",
     "/hits/{hit_id}/verification": "hit:verify",

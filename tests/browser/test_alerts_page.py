@@ -346,7 +346,7 @@ async def test_an_alert_of_ones_own_entry_sounds_and_says_so_and_others_read_who
     await investigator.open(own, "/alerts")
     async with own.expect_navigation():
         await own.get_by_role("link", name="Unverified hits of plates that you listed").click()
-    await see(own, "Hits: of plates that you listed")
+    await see(own, "Hits of plates that you listed: not verified")
     await card_of(own, plate).wait_for()
     await own.evaluate("localStorage.clear()")
     await own.close()

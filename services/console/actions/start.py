@@ -95,7 +95,7 @@ async def _hits(client: PersonClient) -> list[Waiting]:
     found = await _read(client, "hotlist", "/v1/hits/waiting")
     if found is None:
         return []
-    own = "/alerts/older?listed_by=me"
+    own = "/alerts/own?status=unverified"
     return [
         Waiting(found["count"], "Unverified hits", "/alerts"),
         Waiting(found["listed_by_me"], "Unverified hits of plates that you listed", own),

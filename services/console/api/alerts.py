@@ -47,15 +47,22 @@ async def show_older_hits(
     status: Code = "",
     outcome: Code = "",
     result: Code = "",
-    listed_by: Code = "",
 ) -> Response:
-    """Show the hits before those on the page of alerts, newest first, or those with a finding or a result, or of
-    plates that this person listed."""
-    asked = {"status": status, "outcome": outcome, "result": result, "listed_by": listed_by}
+    """Show the hits before those on the page of alerts, newest first, or those with a finding or a result."""
+    asked = {"status": status, "outcome": outcome, "result": result}
     asked = {name: code for name, code in asked.items() if code}
     found = await hits.list_hits(visit, late=None if asked else False, after=after, **asked)
     counts = await hits.count_outcomes(visit)
     return page(request, "older_hits.html", visit, found=found, counts=counts, asked=asked)
+
+
+@router.get("/own")
+async def show_own_hits(
+    request: Request, visit: Working, after: After = "", status: Code = ""
+) -> Response:
+    """Show the hits of plates that this person listed, newest first, those before them on further pages."""
+    found = await hits.list_hits(visit, late=None, after=after, status=status, listed_by="me")
+    return page(request, "own_hits.html", visit, found=found, only=status)
 
 
 @router.get("/late")

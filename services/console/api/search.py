@@ -23,8 +23,9 @@ from services.console.api.visit import (
     allowed,
     offered_by,
     page_after,
+    page_left,
 )
-from services.console.domain.queries import record_export_of, searched_entry_of
+from services.console.domain.queries import record_export_of, searched_entry_of, searched_plate_of
 
 router = APIRouter()
 
@@ -32,6 +33,9 @@ START = "/search"
 _FILES = frozenset({"text/csv", "application/x-ndjson"})
 
 _TYPED = "%Y-%m-%dT%H:%M"
+
+EARLIER_READS = timedelta(days=30)
+"""The window with which a search for an entry's or a hit's earlier reads begins; the person may change it."""
 
 
 Back = Annotated[str, Query(max_length=400)]
@@ -89,12 +93,7 @@ async def show_search(request: Request, visit: Working) -> Response:
     """Show the search form; without a purpose, the purpose form comes first."""
     if not visit.has_purpose_for(records.SEARCH):
         return to(request, "/purpose")
-    now = visit.console.clock.now()
-    window = {
-        "captured_from": f"{now - timedelta(days=1):{_TYPED}}",
-        "captured_to": f"{now + timedelta(minutes=1):{_TYPED}}",
-    }
-    return page(request, "search.html", visit, form=window, found=None)
+    return page(request, "search.html", visit, form=_last(timedelta(days=1), visit), found=None)
 
 
 @router.post("/search")
@@ -115,6 +114,25 @@ async def search(request: Request, form: Form, visit: Working) -> Response:
             request, "search.html", visit, found.status, form=form, problem=found, found=None
         )
     return page(request, "search.html", visit, form=form, found=found)
+
+
+@router.post("/search/back", dependencies=[allowed(records.SEARCH)])
+async def show_search_of_plate(request: Request, form: Form, visit: Working) -> Response:
+    """Show the search form with the plate of an entry or a hit, which searches nothing yet.
+
+    A POST, so that no URL contains a plate.
+    """
+    if not visit.has_purpose_for(records.SEARCH):
+        raise PurposeNeeded(page_left(request) or START, records.SEARCH)
+    begun = searched_plate_of(form) | _last(EARLIER_READS, visit)
+    return page(request, "search.html", visit, form=begun, found=None)
+
+
+def _last(span: timedelta, visit: Visit) -> dict[str, str]:
+    """Return the window of a search that begins this long ago and ends now."""
+    now = visit.console.clock.now()
+    begin, end = now - span, now + timedelta(minutes=1)
+    return {"captured_from": f"{begin:{_TYPED}}", "captured_to": f"{end:{_TYPED}}"}
 
 
 @router.post("/search/forward", dependencies=[allowed(hotlists.MANAGE)])

@@ -155,6 +155,11 @@ def searched_entry_of(form: Mapping[str, str]) -> dict[str, str]:
     return chosen(form, "plate", "state", "make", "colour")
 
 
+def searched_plate_of(form: Mapping[str, str]) -> dict[str, str]:
+    """Return the plate of an entry or a hit, as the values with which a search's form begins."""
+    return chosen(form, "plate", "region", "lookalike")
+
+
 def decision_of(form: Mapping[str, str]) -> dict[str, Any]:
     """Return a decision on a release request, with the list sources and the captures that the reviewer named."""
     body = required(form, "decision", "reason")

@@ -209,7 +209,7 @@ async def test_a_card_says_who_listed_the_plate_and_marks_what_the_viewer_listed
 async def test_hits_of_plates_that_a_person_listed_are_counted_and_have_a_page(
     officer, services, show
 ):
-    own = "/alerts/older?listed_by=me"
+    own = "/alerts/own?status=unverified"
     await officer.open("/alerts")
     assert own not in officer.page.text
     services.answers["GET /hits/waiting"] = lambda _: httpx.Response(
@@ -225,6 +225,8 @@ async def test_hits_of_plates_that_a_person_listed_are_counted_and_have_a_page(
     services.seen.clear()
     await officer.open(own)
     [asked] = services.asked("GET", "/v1/hits")
-    assert (asked.url.params["listed_by"], "late" in asked.url.params) == ("me", False)
-    assert "Hits: of plates that you listed" in officer.said
-    assert f'href="{own}"' not in officer.page.text, "it is this page"
+    wanted = {"listed_by": "me", "status": "unverified", "limit": "20"}
+    assert dict(asked.url.params) == wanted
+    await officer.open("/alerts/own?after=MTc")
+    wanted = {"listed_by": "me", "after": "MTc", "limit": "20"}
+    assert dict(services.asked("GET", "/v1/hits")[-1].url.params) == wanted

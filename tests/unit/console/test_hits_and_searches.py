@@ -905,3 +905,51 @@ async def test_a_plate_is_entered_forward_under_a_purpose(sign_in):
     await browser.open("/purpose")
     await browser.send("/search/forward", plate="7AB?1*")
     assert "Declare a purpose" in browser.said
+
+
+async def test_a_hit_leads_to_a_search_for_its_earlier_reads(lister, services):
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
+    await lister.open(f"/hits/{HIT}")
+    form = re.search(r'action="/search/back">(.*?)</form>', lister.page.text, re.DOTALL)[1]
+    sent = dict(re.findall(r'name="(plate|region|lookalike)" value="([^"]*)"', form))
+    assert sent == {"plate": "7ABC128", "region": "US-CA", "lookalike": "yes"}
+    services.seen.clear()
+    await lister.send("/search/back", **sent)
+    assert "Search the records" in lister.said
+    for value in ('value="7ABC128"', 'value="US-CA"', 'name="lookalike" value="yes" checked'):
+        assert value in lister.page.text
+    assert 'value="2026-05-02T12:00"' in lister.page.text, "it begins 30 days ago"
+    assert "7ABC128" not in str(lister.page.url)
+    assert services.seen == [], "nothing is searched before the person says so"
+    whole = a_hit(differences=[], region_listed=None)
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=whole)
+    await lister.open(f"/hits/{HIT}")
+    form = re.search(r'action="/search/back">(.*?)</form>', lister.page.text, re.DOTALL)[1]
+    assert re.findall(r'name="(region|lookalike)"', form) == []
+
+
+async def test_a_destroyed_hit_and_a_person_who_does_not_search_have_no_such_search(
+    lister, sign_in, services
+):
+    gone = a_hit(plate_listed=None, plate_read=None, purged_at="2026-06-01T11:00:00Z")
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=gone)
+    await lister.open(f"/hits/{HIT}")
+    assert "earlier reads" not in lister.page.text
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
+    browser = await sign_in("account:self", "purpose:declare", "hit:read")
+    await browser.open(f"/hits/{HIT}")
+    assert "earlier reads" not in browser.page.text
+    assert (await browser.send("/search/back", plate="7ABC128")).status_code == 403
+
+
+async def test_a_search_back_needs_a_purpose_and_leads_to_the_hit_again(sign_in, services):
+    services.answers[f"GET /hits/{HIT}"] = lambda _: httpx.Response(200, json=a_hit())
+    browser = await sign_in("account:self", "purpose:declare", "record:search", "hit:read")
+    await browser.open(f"/hits/{HIT}")
+    headers = {"Origin": browser.origin, "Referer": f"{browser.origin}/hits/{HIT}"}
+    data = {"form_token": browser.token(), "plate": "7ABC128"}
+    answer = await browser.http.post("/search/back", data=data, headers=headers)
+    assert answer.status_code == 303
+    await browser.open(answer.headers["location"])
+    assert "Declare a purpose" in browser.said
+    assert f'name="back" value="/hits/{HIT}"' in browser.page.text

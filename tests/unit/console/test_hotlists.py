@@ -1,6 +1,7 @@
 """Hot lists at the console: viewing, adding and ending entries."""
 
 import json
+import re
 
 import httpx
 import pytest
@@ -111,6 +112,22 @@ async def test_entries_are_searched_by_plate_a_page_at_a_time(sign_in, services,
     assert f'name="after" value="{HIT}"' not in browser.page.text
     assert "7ABC" not in str(browser.page.url)
     assert "/end" not in browser.page.text, "ending one is for those who manage lists"
+
+
+async def test_an_entry_leads_to_a_search_for_earlier_reads_of_its_plate(sign_in, show):
+    page = {"version": 3, "items": [an_entry(plate="7AB*", partial=True)], "next": None}
+    show(f"/lists/{LIST}/entries/search", page, method="POST")
+    browser = await sign_in("account:self", "hotlist:read", "record:search")
+    await browser.open(f"/hotlists/{LIST}")
+    await browser.send(f"/hotlists/{LIST}", plate="7AB*")
+    form = re.search(r'action="/search/back">(.*?)</form>', browser.page.text, re.DOTALL)[1]
+    sent = re.findall(r'name="(plate|region|lookalike)" value="([^"]*)"', form)
+    assert dict(sent) == {"plate": "7AB*", "region": "US-CA"}
+    browser = await sign_in("account:self", "hotlist:read")
+    await browser.open(f"/hotlists/{LIST}")
+    await browser.send(f"/hotlists/{LIST}", plate="7AB*")
+    assert "7ABC123" in browser.said, "as it is listed"
+    assert "/search/back" not in browser.page.text
 
 
 async def test_a_refused_lookup_names_its_field(sign_in, services, show):

@@ -52,7 +52,7 @@ async def test_a_hit_that_people_worked_on(sign_in, show):
         driveway Entering agency CA0520000, 26-1 Listed by Ada, Ada's title Reading least certain
         character 91%; sightings in this pass: 3 The same vehicle is on another list: hit of Wanted , wanted person, low
         priority, unverified . Verify each with its entering agency. The whole picture (recorded)
-        Place a hold on this read Verification Outcome wrong state Method CLETS, reference T26-1
+        Place a hold on this read Search for its earlier reads Verification Outcome wrong state Method CLETS, reference T26-1
         Note a Nevada plate By Vera, Vera's title, 2026-05-07 08:00:00 UTC Dispositions Result
         arrest In words driver taken in Enforcement action yes Reason for acting on an unverified
         hit it was leaving By Dora, Dora's title, 2026-05-08 08:00:00 UTC Result no contact In words
@@ -67,6 +67,7 @@ async def test_a_hit_that_people_worked_on(sign_in, show):
         /hits/{OTHER_HIT}
         /hits/{HIT}/picture
         /holds/new/{READ}
+        /search/back
         /hits/{HIT}/disposition
         /alerts
     """)
@@ -125,10 +126,38 @@ async def test_older_hits_with_their_counts(officer, show):
         /alerts/older?result=surveillance_only
         /alerts/older?result=passed_to_other_agency
         /alerts/older?result=other
-        /alerts/older?listed_by=me
+        /alerts/own
         /alerts/older
         /purpose?back=/alerts/older
         /alerts/older?after=MTc&outcome=misread
+        /alerts
+    """)
+
+
+async def test_the_hits_of_plates_that_a_person_listed(officer, show):
+    show("/hits", {"items": [], "next": "MTc", "captured_since": at(31)})
+    await officer.open("/alerts/own")
+    assert officer.content == read("""
+        Hits of plates that you listed Of entries that you made one by one, not of files. Only those
+        not verified Hits captured before 2026-05-31 08:00:00 UTC need a purpose: declare one .
+        There are no such hits. Older hits Back to the alerts
+    """)
+    assert officer.leads == paths("""
+        /alerts/own?status=unverified
+        /purpose?back=/alerts/own
+        /alerts/own?after=MTc
+        /alerts
+    """)
+    await officer.open("/alerts/own?status=unverified")
+    assert officer.content == read("""
+        Hits of plates that you listed: not verified Of entries that you made one by one, not of
+        files. All of them Hits captured before 2026-05-31 08:00:00 UTC need a purpose: declare one
+        . There are no such hits. Older hits Back to the alerts
+    """)
+    assert officer.leads == paths("""
+        /alerts/own
+        /purpose?back=/alerts/own
+        /alerts/own?after=MTc&status=unverified
         /alerts
     """)
 
@@ -170,7 +199,7 @@ async def test_the_page_of_alerts(officer, services, show):
         /alerts
         /alerts/late
         /alerts/older
-        /alerts/older?listed_by=me
+        /alerts/own?status=unverified
         /purpose?back=/alerts
         /hits/{HIT}/acknowledgement
         /hits/{HIT}
