@@ -41,7 +41,7 @@ WATCHED = """
 """
 """Counts the tones, and keeps notifications instead of showing them: a window of tests has no desktop."""
 
-SOUNDS = "An alert of high priority, or of a plate that you listed, makes a sound"
+SOUNDS = "A sound calls you to alerts of high priority"
 ELSEWHERE = "document.hasFocus = () => false"
 
 
@@ -272,20 +272,60 @@ async def test_who_takes_an_alert_is_at_once_on_the_pages_of_others(page, raised
     await theirs.close()
 
 
-async def test_a_card_says_at_once_that_its_entry_has_ended(page, raised, console_of, hotlist_path):
+@pytest.fixture
+async def end_entry(console_of, hotlist_path):
+    """Ends the entry of a plate."""
+    investigator = await console_of("investigator")
+
+    async def end_entry(plate):
+        ending = await investigator.context.new_page()
+        await investigator.open(ending, hotlist_path)
+        await fill(ending, plate=plate)
+        await press(ending, "Search")
+        await ending.get_by_label(f"End the entry of {plate}").click()
+        await ending.get_by_label("Reason for ending it").fill("recovered")
+        await press(ending, "End it")
+        await ending.close()
+
+    return end_entry
+
+
+async def test_a_card_says_at_once_that_its_entry_has_ended(page, raised, end_entry):
     plate = await raised()
     card = card_of(page, plate)
     await card.wait_for()
-    investigator = await console_of("investigator")
-    ending = await investigator.context.new_page()
-    await investigator.open(ending, hotlist_path)
-    await fill(ending, plate=plate)
-    await press(ending, "Search")
-    await ending.get_by_label(f"End the entry of {plate}").click()
-    await ending.get_by_label("Reason for ending it").fill("recovered")
-    await press(ending, "End it")
-    await ending.close()
+    await end_entry(plate)
     await card.get_by_text("The list has this entry no more").wait_for()
+
+
+async def test_who_has_an_alert_is_called_when_it_is_in_doubt_and_others_are_not(
+    page, raised, end_entry
+):
+    taken, other = await raised(kind="canvass"), await raised(kind="canvass")
+    card, beside = card_of(page, taken), card_of(page, other)
+    await beside.wait_for()
+    await card.get_by_role("button", name="I have it").click()
+    await card.get_by_role("button", name="I cannot take it").wait_for()
+    for name in ("Turn the sound on", "Turn notifications on"):
+        await page.get_by_role("button", name=name).click()
+    await see(page, SOUNDS)
+    await page.wait_for_timeout(2500)
+    await page.mouse.move(100, 100)
+    await page.evaluate("for (const one of [...unseen.keys()]) markSeen(one)")
+    await page.evaluate(f"tones = 0; chimedAt = 0; notices.length = 0; {ELSEWHERE}")
+    await end_entry(other)
+    await beside.get_by_text("The list has this entry no more").wait_for()
+    assert await beside.get_by_text("changed", exact=True).count() == 0
+    assert (await page.evaluate("tones"), await page.evaluate("notices")) == (0, [])
+    await end_entry(taken)
+    await card.get_by_text("changed", exact=True).wait_for()
+    await card.get_by_text("The list has this entry no more").wait_for()
+    assert await plates_in_order(page, taken, other) == [taken, other]
+    assert await page.evaluate("tones") == 3
+    [notice] = await page.evaluate("notices")
+    assert notice["title"] == "An alert that you have has changed"
+    assert taken not in json.dumps(notice)
+    await see(page, "1 new or changed alert")
 
 
 @pytest.mark.parametrize("why", ["unanswered", "unfinished"])

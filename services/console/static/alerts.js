@@ -9,6 +9,8 @@ const CONNECTED = "Connected: new alerts appear here by themselves.";
 const LOST = "Connection lost; trying again. No new alerts until it is back.";
 const SHOWN_AT_MOST = 200;
 const OVERDUE = ["unanswered", "unfinished"];
+// What an officer who has an alert must learn before they act on it.
+const GRAVE = ["caution_since", "doubted_before", "entry_ended", "outvoted", "read_corrected"];
 
 const list = document.getElementById("alerts");
 const link = document.getElementById("link");
@@ -30,11 +32,24 @@ function cardIn(event) {
   return piece.content.querySelector("article");
 }
 
-function announce(card) {
+function announce(card, isChanged = false) {
   document.getElementById("none")?.remove();
-  addUnseen(card);
+  addUnseen(card, isChanged ? "changed" : "new");
   dropBeyond(SHOWN_AT_MOST);
-  callOfficer(card);
+  callOfficer(card, isChanged);
+}
+
+function cautionsOf(card) {
+  return [...card.querySelectorAll(".cautions [data-code]")].filter((one) => GRAVE.includes(one.dataset.code));
+}
+
+// Whether the viewer has this alert, and a caution came or reads otherwise since the card was shown.
+function isDoubted(card, now) {
+  if (!card?.classList.contains("taken") || !now.classList.contains("unverified")) {
+    return false;
+  }
+  const before = cautionsOf(card).map((one) => one.textContent);
+  return cautionsOf(now).some((one) => !before.includes(one.textContent));
 }
 
 function add(event) {
@@ -43,15 +58,17 @@ function add(event) {
 
 // Something of a hit changed after its alert: who has it, what a person found, its entry. An urgent one that no one has
 // taken in time, or of which nothing was recorded since, is announced once more, also if this page has no card of it.
+// So is one that the viewer has, if what they may be driving to is in doubt now.
 function change(event) {
   const now = cardIn(event);
   const card = [...list.children].find((one) => one.dataset.seq === now.dataset.seq);
   const isOverdue = OVERDUE.some((one) => now.classList.contains(one) && !card?.classList.contains(one));
+  const isInDoubt = isDoubted(card, now);
   if (card) {
     renew(card, now);
   }
-  if (isOverdue) {
-    announce(card ?? now);
+  if (isOverdue || isInDoubt) {
+    announce(card ?? now, isInDoubt);
   }
 }
 

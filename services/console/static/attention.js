@@ -1,4 +1,5 @@
-// Calls an officer who looks elsewhere: a sound for urgent alerts and those of their own entries, and notifications. Each is off until turned on here.
+// Calls an officer who looks elsewhere: a sound for urgent alerts, those of their own entries and doubts of one that they
+// have, and notifications. Each is off until turned on here.
 "use strict";
 
 const CHIMES_APART_MS = 3000;
@@ -61,7 +62,7 @@ function showSound() {
   if (audio === null) {
     soundState.textContent = "No alert makes a sound.";
   } else if (audio.state === "running") {
-    soundState.textContent = "An alert of high priority, or of a plate that you listed, makes a sound.";
+    soundState.textContent = "A sound calls you to alerts of high priority, of plates that you listed, and to doubts of one that you have.";
   } else {
     soundState.textContent = "The browser holds the sound back until you click or press a key on this page.";
   }
@@ -110,13 +111,14 @@ async function switchNotify() {
 }
 
 // Passers-by may read it on a locked screen: no plate, no place, no kind of record.
-function notify(urgent) {
+function notify(urgent, isChanged) {
   if (!notifies || (document.visibilityState === "visible" && document.hasFocus())) {
     return;
   }
   try {
     const text = `${inWords(unseen.size, urgentUnseen().length)}. Open the page Alerts to read.`;
-    notice = new Notification("New alert", { body: text, tag: "plateward-alerts", renotify: urgent });
+    const title = isChanged ? "An alert that you have has changed" : "New alert";
+    notice = new Notification(title, { body: text, tag: "plateward-alerts", renotify: urgent });
     notice.addEventListener("click", () => window.focus());
   } catch {
     notifies = false; // as on a phone, where only a service worker may
@@ -124,11 +126,11 @@ function notify(urgent) {
   }
 }
 
-function callOfficer(card) {
-  if (isUrgent(card) || card.classList.contains("own")) {
+function callOfficer(card, isChanged) {
+  if (isChanged || isUrgent(card) || card.classList.contains("own-entry")) {
     chime();
   }
-  notify(isUrgent(card));
+  notify(isChanged || isUrgent(card), isChanged);
 }
 
 if (isOn("sound")) {

@@ -24,7 +24,8 @@ function urgentUnseen() {
 }
 
 function inWords(count, urgent) {
-  const all = `${count} new ${count === 1 ? "alert" : "alerts"}`;
+  const isChanged = [...unseen.keys()].some((card) => card.dataset.mark === "changed");
+  const all = `${count} new ${isChanged ? "or changed " : ""}${count === 1 ? "alert" : "alerts"}`;
   return urgent ? `${all}, ${urgent} of high priority` : all;
 }
 
@@ -43,11 +44,12 @@ function showCount() {
   }
 }
 
-function markUnseen(card) {
+function markUnseen(card, mark = "new") {
   unseen.set(card, 0);
+  card.dataset.mark = mark;
   const badge = document.createElement("strong");
   badge.className = "badge new";
-  badge.textContent = "new";
+  badge.textContent = mark;
   card.classList.add("unseen");
   card.querySelector(".state").append(badge);
 }
@@ -77,13 +79,13 @@ function inPlace(change) {
 }
 
 // An urgent alert comes first, another one below the urgent ones that are unseen. A card that is there moves.
-function addUnseen(card) {
+function addUnseen(card, mark) {
   inPlace(() => {
     const above = isUrgent(card) ? undefined : urgentUnseen().at(-1);
     cards.insertBefore(card, above ? above.nextElementSibling : cards.firstElementChild);
     newest = Math.max(newest, Number(card.dataset.seq));
     if (!unseen.has(card)) {
-      markUnseen(card);
+      markUnseen(card, mark);
     }
     showCount();
   });
@@ -100,7 +102,7 @@ function renew(card, now) {
     card.className = now.className;
     card.replaceChildren(...now.childNodes);
     if (unseen.has(card)) {
-      markUnseen(card);
+      markUnseen(card, card.dataset.mark);
     }
     if (focused) {
       card.querySelector(focused)?.focus({ preventScroll: true });

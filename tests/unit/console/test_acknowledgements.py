@@ -192,7 +192,7 @@ async def test_a_hit_leads_to_the_others_of_its_vehicle(officer, services, show)
 async def test_a_card_says_who_listed_the_plate_and_marks_what_the_viewer_listed(
     officer, show, path
 ):
-    mark = '<article class="hit high own unverified"'
+    mark = '<article class="hit high own-entry unverified"'
     await officer.open(path)
     assert "Listed by" not in officer.said
     show(entry={**a_hit()["entry"], "listed_by": OTHERS["by"]})
