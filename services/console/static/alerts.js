@@ -9,8 +9,6 @@ const CONNECTED = "Connected: new alerts appear here by themselves.";
 const LOST = "Connection lost; trying again. No new alerts until it is back.";
 const SHOWN_AT_MOST = 200;
 const OVERDUE = ["unanswered", "unfinished"];
-// What an officer who has an alert must learn before they act on it.
-const GRAVE = ["caution_since", "doubted_before", "entry_ended", "outvoted", "read_corrected"];
 
 const list = document.getElementById("alerts");
 const link = document.getElementById("link");
@@ -39,17 +37,17 @@ function announce(card, isChanged = false) {
   callOfficer(card, isChanged);
 }
 
-function cautionsOf(card) {
-  return [...card.querySelectorAll(".cautions [data-code]")].filter((one) => GRAVE.includes(one.dataset.code));
+function doubtsOf(card) {
+  return [...card.querySelectorAll(".doubt")].map((one) => one.textContent);
 }
 
-// Whether the viewer has this alert, and a caution came or reads otherwise since the card was shown.
+// Whether the viewer has this alert, and a doubt of it came or reads otherwise since the card was shown.
 function isDoubted(card, now) {
   if (!card?.classList.contains("taken") || !now.classList.contains("unverified")) {
     return false;
   }
-  const before = cautionsOf(card).map((one) => one.textContent);
-  return cautionsOf(now).some((one) => !before.includes(one.textContent));
+  const before = doubtsOf(card);
+  return doubtsOf(now).some((one) => !before.includes(one));
 }
 
 function add(event) {

@@ -230,3 +230,26 @@ async def test_hits_of_plates_that_a_person_listed_are_counted_and_have_a_page(
     await officer.open("/alerts/own?after=MTc")
     wanted = {"listed_by": "me", "after": "MTc", "limit": "20"}
     assert dict(services.asked("GET", "/v1/hits")[-1].url.params) == wanted
+
+
+@pytest.mark.parametrize(
+    "code", ["caution_since", "doubted_before", "entry_ended", "outvoted", "read_corrected"]
+)
+@pytest.mark.parametrize("path", ["/alerts", f"/hits/{HIT}"])
+async def test_what_puts_a_hit_in_doubt_stands_above_its_plates_and_other_cautions_below(
+    officer, show, path, code
+):
+    doubt, other = {"code": code, "text": "It is in doubt"}, {"code": "stale", "text": "It is old"}
+    show(warnings=[other, doubt])
+    await officer.open(path)
+    assert officer.page.text.count("It is in doubt") == 1
+    assert '<p class="warning doubt">It is in doubt</p>' in officer.page.text
+    said = officer.said
+    assert said.index("It is in doubt") < said.index("Read 7ABC12") < said.index("It is old")
+
+
+async def test_a_card_is_marked_as_taken_by_its_viewer_alone(officer, show):
+    for acknowledged, mark in (([], False), ([OTHERS], False), ([OTHERS, OWN], True)):
+        show(acknowledgements=acknowledged)
+        await officer.open("/alerts")
+        assert ('<article class="hit high taken' in officer.page.text) is mark
