@@ -76,6 +76,7 @@ PERMISSIONS: Mapping[str, str] = {
     "/hotlists/{list_id}/new": "hotlist:manage",
     "/hotlists/{list_id}/upload": "hotlist:manage",
     "/hotlists/{list_id}/settings": "hotlist:manage",
+    "/hotlists/{list_id}/layout": "hotlist:manage",
     "/hotlists/{list_id}/versions/{version}/set-aside": "hotlist:manage",
     "/hotlists/{list_id}/versions/{version}/activation": "hotlist:manage",
 }
