@@ -1,13 +1,14 @@
 """The layout of a list's files: read, tried on a sample, stored and removed."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any
 from uuid import UUID
 
-from services.console.actions.errors import value_refused
+from services.console.actions.errors import Refused, value_refused
 from services.console.actions.hotlists import MANAGE
 from services.console.actions.person_client import PersonClient
+from services.console.domain.layouts import LineUnread, faulty_field, layout_of
 
 SAMPLE_BYTES = 65_536
 SAMPLE_LINES = 200
@@ -22,10 +23,11 @@ async def read(client: PersonClient, list_id: UUID) -> Any:
     return await client.request_json("hotlist", "GET", _path(list_id), with_purpose=False)
 
 
-async def store(client: PersonClient, list_id: UUID, layout: Mapping[str, Any]) -> Any:
-    """Have each file of a list read by a layout. Raises: Refused, SignedOut, PurposeNeeded."""
-    path = _path(list_id)
-    return await client.request_json("hotlist", "PUT", path, json=layout, purpose_for=MANAGE)
+async def store(client: PersonClient, list_id: UUID, form: Mapping[str, str]) -> Any:
+    """Have each file of a list read by the layout that a form describes. Raises: Refused, SignedOut, PurposeNeeded."""
+    layout, path = _described(form), _path(list_id)
+    stored = client.request_json("hotlist", "PUT", path, json=layout, purpose_for=MANAGE)
+    return await _by_form(stored, layout)
 
 
 async def remove(client: PersonClient, list_id: UUID) -> Any:
@@ -35,12 +37,18 @@ async def remove(client: PersonClient, list_id: UUID) -> Any:
 
 
 async def try_out(
-    client: PersonClient, list_id: UUID, layout: Mapping[str, Any], sample: bytes
+    client: PersonClient, list_id: UUID, form: Mapping[str, str], sample: bytes
 ) -> Any:
-    """Return how the lines of a sample would be read. Raises: Refused, SignedOut, PurposeNeeded."""
+    """Return how the lines of a sample would be read by the layout that a form describes.
+
+    Raises: Refused, also for an empty sample; SignedOut, PurposeNeeded.
+    """
+    layout, path = _described(form), f"{_path(list_id)}/preview"
+    if not sample:
+        raise value_refused("choose a file whose first lines are read", "sample")
     body = {"layout": layout, "sample": b64encode(sample).decode()}
-    path = f"{_path(list_id)}/preview"
-    return await client.request_json("hotlist", "POST", path, json=body, purpose_for=MANAGE)
+    tried = client.request_json("hotlist", "POST", path, json=body, purpose_for=MANAGE)
+    return await _by_form(tried, layout)
 
 
 async def first_lines(file: AsyncIterator[bytes]) -> bytes:
@@ -58,6 +66,23 @@ async def first_lines(file: AsyncIterator[bytes]) -> bytes:
             )
     lines = bytes(begin).splitlines(keepends=True)
     return b"".join((lines[:-1] if size > len(begin) else lines)[:SAMPLE_LINES])
+
+
+def _described(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the layout that a form describes. Raises: Refused."""
+    try:
+        return layout_of(form)
+    except LineUnread as exc:
+        raise value_refused(str(exc), exc.field) from None
+
+
+async def _by_form(answer: Awaitable[Any], layout: Mapping[str, Any]) -> Any:
+    """Return hotlist's answer. Raises: Refused naming the form's field; SignedOut, PurposeNeeded."""
+    try:
+        return await answer
+    except Refused as exc:
+        exc.field = faulty_field(exc.field, layout)
+        raise
 
 
 def _path(list_id: UUID) -> str:

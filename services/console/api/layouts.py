@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from services.console.actions import hotlists, layouts
-from services.console.actions.errors import Refused, value_refused
+from services.console.actions.errors import Refused
 from services.console.api.forms import FileFields, Form, form_action
 from services.console.api.pages import page
 from services.console.api.sign_in import to
@@ -18,10 +18,7 @@ from services.console.domain.layouts import (
     DELIMITERS,
     ENCODINGS,
     FIELDS,
-    LineUnread,
-    faulty_field,
     form_of_layout,
-    layout_of,
 )
 
 router = APIRouter(prefix="/hotlists/{list_id}/layout")
@@ -44,16 +41,8 @@ async def store_layout(
     """Have each file of the list read by the layout from now on."""
     form, file = sent
     await layouts.first_lines(file.pieces())  # a browser waits until all that it sends is read
-    layout = await form_action(_described(form))
-    if not isinstance(layout, Refused):
-        answer = await form_action(layouts.store(visit, list_id, layout))
-        if not isinstance(answer, Refused):
-            return to(request, f"/hotlists/{list_id}")
-        answer.field = faulty_field(answer.field, layout)
-        layout = answer
-    return _layout_page(
-        request, visit, await hotlists.read_list(visit, list_id), form, problem=layout
-    )
+    stored = await form_action(layouts.store(visit, list_id, form))
+    return await _changed(request, visit, list_id, form, stored)
 
 
 @router.post("/preview")
@@ -62,12 +51,8 @@ async def try_layout(request: Request, list_id: UUID, sent: FileFields, visit: W
     form, file = sent
     sample = await layouts.first_lines(file.pieces())
     hot_list = await hotlists.read_list(visit, list_id)
-    layout = await form_action(_described(form, sample))
-    if isinstance(layout, Refused):
-        return _layout_page(request, visit, hot_list, form, problem=layout)
-    found = await form_action(layouts.try_out(visit, list_id, layout, sample))
+    found = await form_action(layouts.try_out(visit, list_id, form, sample))
     if isinstance(found, Refused):
-        found.field = faulty_field(found.field, layout)
         return _layout_page(request, visit, hot_list, form, problem=found)
     return _layout_page(request, visit, hot_list, form, tried=found)
 
@@ -75,22 +60,18 @@ async def try_layout(request: Request, list_id: UUID, sent: FileFields, visit: W
 @router.post("/removal")
 async def remove_layout(request: Request, list_id: UUID, form: Form, visit: Working) -> Response:
     """Have each file of the list read as our own CSV from now on."""
-    answer = await form_action(layouts.remove(visit, list_id))
-    if isinstance(answer, Refused):
-        hot_list = await hotlists.read_list(visit, list_id)
-        return _layout_page(request, visit, hot_list, form, problem=answer)
-    return to(request, f"/hotlists/{list_id}")
+    removed = await form_action(layouts.remove(visit, list_id))
+    return await _changed(request, visit, list_id, form, removed)
 
 
-async def _described(form: Mapping[str, str], sample: bytes | None = None) -> dict[str, Any]:
-    """Return the layout that a form describes. Raises: Refused, also for a sample that is empty."""
-    try:
-        layout = layout_of(form)
-    except LineUnread as exc:
-        raise value_refused(str(exc), exc.field) from None
-    if sample == b"":
-        raise value_refused("choose a file whose first lines are read", "sample")
-    return layout
+async def _changed(
+    request: Request, visit: Visit, list_id: UUID, form: Mapping[str, str], answer: Any
+) -> Response:
+    """Go on to the list; after a refusal, show the page with its reason and what was typed."""
+    if not isinstance(answer, Refused):
+        return to(request, f"/hotlists/{list_id}")
+    hot_list = await hotlists.read_list(visit, list_id)
+    return _layout_page(request, visit, hot_list, form, problem=answer)
 
 
 def _layout_page(
