@@ -83,6 +83,11 @@ COMMANDS: Mapping[str, Entry] = {
         ("plateward.feed:feed_command",),
         CHECKOUT,
     ),
+    "pictures": Entry(
+        "Post the pictures that cameras put in folders, as they come.",
+        ("plateward.pictures:pictures_command",),
+        CHECKOUT,
+    ),
     "notices": Entry(
         "List findings' notices that were not delivered; replay them, or send a test.",
         ("local.commands.administer:NOTICES", "services.audit.__main__:COMMANDS.notices"),

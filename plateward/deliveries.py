@@ -2,18 +2,16 @@
 
 import hashlib
 import http.client
-import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, BinaryIO
-from urllib.parse import SplitResult, urlencode, urlsplit
+from typing import BinaryIO
+from urllib.parse import urlencode, urlsplit
 
+from plateward.answers import Response, connection_to, response_of, whole
 from plateward.running import is_address
 from shared.service.command import Unfinished
 
@@ -30,26 +28,9 @@ PASSING = ("sheet_layout_changed",)
 """Codes of such refusals that end by themselves."""
 
 
-@dataclass(frozen=True)
-class Response:
-    """What hotlist answered to a file."""
-
-    status: int
-    body: Mapping[str, Any]
-
-    @property
-    def code(self) -> str:
-        """The code of a refusal, else the status."""
-        return str(self.body.get("code") or self.status)
-
-    @property
-    def refuses_file(self) -> bool:
-        """Whether the file is at fault, so that it makes no sense to send it again."""
-        return self.status in REFUSED and self.code not in PASSING
-
-
-class Changing(Exception):
-    """A file changed while it was read."""
+def refuses_file(response: Response) -> bool:
+    """Whether the file is at fault, so that it makes no sense to send it again."""
+    return response.status in REFUSED and response.code not in PASSING
 
 
 class Hotlist:
@@ -64,15 +45,11 @@ class Hotlist:
 
     def deliver(self, path: Path, as_of: datetime) -> Response:
         """Send a file. Raises: Changing; Unfinished if no answer comes; OSError for the file."""
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            before = os.fstat(file.fileno())
+        with whole(path) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            response = self._post(file, before.st_size, as_of, sha256)
-            after = os.fstat(file.fileno())
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise Changing
-        return response
+            return self._post(file, size_bytes, as_of, sha256)
 
     def _post(self, file: BinaryIO, size_bytes: int, as_of: datetime, sha256: str) -> Response:
         query = urlencode({"as_of": as_of.isoformat(), "sha256": sha256})
@@ -81,16 +58,15 @@ class Hotlist:
             "Content-Type": "application/octet-stream",
             "Content-Length": str(size_bytes),
         }
-        connection = _connection(self._url, self._within_s)
+        connection = connection_to(self._url, self._within_s)
         try:
             try:
                 path = f"{self._url.path}/v1/deliveries?{query}"
                 connection.request("POST", path, file, headers)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # hotlist may refuse a file before its end: the answer says why
-            answer = connection.getresponse()
-            return Response(answer.status, _json_of(answer.read()))
-        except (OSError, http.client.HTTPException) as exc:
+            return response_of(connection)
+        except OSError as exc:
             raise Unfinished(f"hotlist gave no answer at {self._url.netloc}: {exc}") from None
         finally:
             connection.close()
@@ -120,7 +96,7 @@ class Source:
     def fetch(self, into: BinaryIO) -> datetime:
         """Write the extract whole; return when it was last modified. Raises: Unfinished; OSError for the file."""
         headers = {} if self._authorization is None else {"Authorization": self._authorization}
-        connection = _connection(self._url, self._within_s)
+        connection = connection_to(self._url, self._within_s)
         try:
             query = f"?{self._url.query}" if self._url.query else ""
             connection.request("GET", f"{self._url.path or '/'}{query}", headers=headers)
@@ -149,18 +125,3 @@ class Source:
             raise Unfinished(
                 f"{self._url.netloc} does not say when the extract was made (Last-Modified)"
             ) from None
-
-
-def _connection(url: SplitResult, within_s: float) -> http.client.HTTPConnection:
-    host = url.hostname or ""
-    if url.scheme == "https":
-        return http.client.HTTPSConnection(host, url.port, timeout=within_s)
-    return http.client.HTTPConnection(host, url.port, timeout=within_s)
-
-
-def _json_of(body: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from plateward.deliveries import Changing, Hotlist, Response, Source
+from plateward.answers import Changing, Response
+from plateward.deliveries import Hotlist, Source, refuses_file
 from plateward.inbox import Inbox, TimeInName, Waiting
 from plateward.running import FOLDER, address_of
 from plateward.secret_files import FILE, line_in, token_in
@@ -137,7 +138,7 @@ def _delivered(hotlist: Hotlist, files: Inbox, waiting: list[Waiting]) -> Iterat
             yield Outcome(one.printable_name, UNFINISHED, f"{exc}; it stays")
             return
         now = datetime.now(UTC)
-        if response.refuses_file:
+        if refuses_file(response):
             reason = files.failed(one, now, response.body)
             text = f"refused ({response.code}); the reason is in {reason.name!r}"
             yield Outcome(one.printable_name, UNFINISHED, text, response.code)

@@ -29,11 +29,14 @@ def is_address(url: str) -> bool:
         return False
 
 
-def address_of(service: str, folder: Path) -> str:
-    """Return the address of a service of the embedded stack. Raises: Unfinished if none runs on the folder."""
+def address_of(service: str, folder: Path, otherwise: str = "--url") -> str:
+    """Return the address of a service of the embedded stack.
+
+    Raises: Unfinished if none runs on the folder, with what else would name the address (`otherwise`).
+    """
     if (running := stack_on(folder.absolute())) is None:
         raise Unfinished(
-            f"no stack runs on {folder.absolute()}: start it with `plateward serve`, or name {service} with --url"
+            f"no stack runs on {folder.absolute()}: start it with `plateward serve`, or name {service} with {otherwise}"
         )
     return running.urls[service]
 

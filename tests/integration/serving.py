@@ -1,16 +1,19 @@
 """Starts a service's app in the test's own process, and makes clients of it."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 
 from shared.core.errors import AlprError
 from shared.service.api_runtime import ApiRuntime
+from shared.testing import eventually
 
 
 @asynccontextmanager
@@ -29,6 +32,25 @@ def client_of(
     """Return a client of an app at `address`; with `raises`, a fault of a route is raised, not answered."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=raises, client=(address, 40_000))
     return httpx.AsyncClient(transport=transport, base_url=f"http://{name}")
+
+
+@asynccontextmanager
+async def on_a_socket(
+    app: FastAPI, before_stop: Callable[[], None] = lambda: None
+) -> AsyncIterator[str]:
+    """Serve an app, whose lifespan the caller runs, on a real socket. Yields its address."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server._serve([listening]))
+        await eventually(lambda: server.started)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            before_stop()
+            server.should_exit = True
+            await running
 
 
 async def received_until_cut_off(

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,7 +12,6 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 import pytest
-import uvicorn
 
 from services.hotlist.events import Handlers
 from services.hotlist.main import build_app
@@ -34,8 +32,8 @@ from shared.objects.purge_list import ListWriter, Page
 from shared.postgres.disclosed_records import LISTED_PLATES
 from shared.service.api_runtime import ApiRuntime
 from shared.service.running import service_of
-from shared.testing import TestRoot, eventually, mac_key_text, recorded
-from tests.integration.serving import client_of, started
+from shared.testing import TestRoot, mac_key_text, recorded
+from tests.integration.serving import client_of, on_a_socket, started
 from tests.servers import make_database
 
 DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
@@ -318,18 +316,8 @@ class Streams:
 @contextlib.asynccontextmanager
 async def served(app):
     """Serve the app on a real socket; the caller runs its lifespan. Yields its address."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=2)
-        server = uvicorn.Server(config)
-        running = asyncio.create_task(server._serve([listening]))
-        await eventually(lambda: server.started)
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            service_of(app, HotlistService).broadcaster.close()
-            server.should_exit = True
-            await running
+    async with on_a_socket(app, service_of(app, HotlistService).broadcaster.close) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""The file that names the folders of cameras, for `plateward pictures`."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from plateward.inbox import TimeInName
+from plateward.running import is_address
+from shared.service.command import Unfinished
+
+_DIRECTIVES = re.compile(r"%(.?)")
+_ALLOWED = frozenset("YmdHMSfj")
+_NEEDED = frozenset("YH")
+
+
+class CameraFolder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The folder to which one camera uploads its pictures."""
+
+    folder: Path
+    credential_file: Path
+    """Holds the camera's credential alone; it is read again while it is refused."""
+
+    time_in_name: str | None = None
+    """How the names of pictures have their times; None: the time at which a file was last modified counts."""
+
+    zone: str = "UTC"
+    """The IANA zone of times in names."""
+
+    def times(self) -> TimeInName | None:
+        """Return the form of the names, if they have the time. Raises: ValueError naming what is wrong."""
+        if self.time_in_name is None:
+            return None
+        found = _DIRECTIVES.findall(self.time_in_name)
+        if not (set(found) <= _ALLOWED and set(found) >= _NEEDED and len(found) == len(set(found))):
+            raise ValueError(
+                "time_in_name: give %Y, %m and %d or %j, %H, %M, %S, perhaps %f, each once; * stands for the rest"
+            )
+        try:
+            return TimeInName(self.time_in_name, ZoneInfo(self.zone))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("zone: give a name such as America/Los_Angeles") from None
+
+
+class CameraFolders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Cameras by the names that the log calls them, and where ingest answers."""
+
+    cameras: Mapping[str, CameraFolder]
+    url: str | None = None
+    """None: the embedded stack that runs here."""
+
+
+def read_folders(path: Path) -> CameraFolders:
+    """Read the file; folders and files in it are named from its own folder. Raises: Unfinished, naming its fault."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        read = msgspec.convert(content, CameraFolders, dec_hook=_path_of)
+    except UnicodeDecodeError:
+        raise Unfinished(f"{path}: save it as UTF-8; it has a byte of another encoding") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise Unfinished(f"{path}: {exc}") from None
+    if not read.cameras:
+        raise Unfinished(f"{path}: it names no camera; begin with [cameras.NAME]")
+    if read.url is not None and not is_address(read.url):
+        raise Unfinished(f"{path}: url: give an address, such as https://alpr.example.gov/ingest")
+    base = path.absolute().parent
+    cameras = {name: _checked(path, name, one, base) for name, one in read.cameras.items()}
+    _check_apart(path, cameras)
+    return CameraFolders(cameras, read.url)
+
+
+def _checked(path: Path, name: str, one: CameraFolder, base: Path) -> CameraFolder:
+    """Return what is said of a camera with whole paths. Raises: Unfinished."""
+    one = msgspec.structs.replace(
+        one, folder=(base / one.folder).resolve(), credential_file=base / one.credential_file
+    )
+    if not one.folder.is_dir():
+        raise Unfinished(f"{path}: {name}: {one.folder} is no folder")
+    try:
+        one.times()
+    except ValueError as exc:
+        raise Unfinished(f"{path}: {name}: {exc}") from None
+    return one
+
+
+def _check_apart(path: Path, cameras: Mapping[str, CameraFolder]) -> None:
+    """Check that no picture lies in the folders of two cameras. Raises: Unfinished."""
+    for name, one in cameras.items():
+        for other_name, other in cameras.items():
+            if name != other_name and one.folder.is_relative_to(other.folder):
+                raise Unfinished(
+                    f"{path}: the folder of {name} lies in that of {other_name}: each camera needs its own"
+                )
+
+
+def _path_of(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError("give a path as text")
