@@ -30,6 +30,7 @@ MAKERS = {
     "hikvision": "Hikvision ANPR",
     "plate-recognizer": "Plate Recognizer Stream",
     "rekor": "OpenALPR and Rekor Scout",
+    "bridge": "a bridge for another maker",
 }
 """The makers whose formats ingest takes, by the last part of their address."""
 

@@ -50,8 +50,9 @@ IDS_UP_TO = 100
 SLICE = 1000
 """Reads processed before the event loop runs other tasks."""
 
-Illustrated = Callable[[Sequence[ReadsRecorded]], Awaitable[list[ReadsRecorded]]]
-"""Stores the pictures of reads that were found good, and returns the events with the keys of the pictures."""
+Illustrated = Callable[[Sequence[ReadsRecorded], Sequence[UUID]], Awaitable[list[ReadsRecorded]]]
+"""Stores the pictures of reads that were found good, and returns the events with the keys of the pictures. It is given
+the id of each read of the batch, in order, too."""
 
 MAX_TIME_BYTES = 128
 """The longest time that is read, as a device wrote it in JSON: escapes are six bytes a character."""
@@ -366,7 +367,7 @@ class EdgeReads:
                 await asyncio.sleep(0)
             events += batch.events(reads[start : start + SLICE])
         if illustrated is not None:
-            events = await illustrated(events)
+            events = await illustrated(events, batch.ids)
         await runtime.bus.publish(events)
         self._arrivals.note_arrival(device.device_id, now, live=batch.live)
         accepted = sum(len(event.reads) for event in events)

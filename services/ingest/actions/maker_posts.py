@@ -1,6 +1,6 @@
 """Accepts posts in makers' formats: the reads as a camera's own, with the pictures that came along (ADR-0105)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -106,12 +106,21 @@ class MakerPosts:
             self._refuse(maker, "frame", why, pictures)
             posted = replace(posted, frame=None)
 
-        async def illustrated(events: Sequence[ReadsRecorded]) -> list[ReadsRecorded]:
-            return await self._illustrated(device, maker, posted, events, pictures)
+        async def illustrated(
+            events: Sequence[ReadsRecorded], ids: Sequence[UUID]
+        ) -> list[ReadsRecorded]:
+            crops = {
+                read_id: one.crop
+                for read_id, one in zip(ids, posted.reads, strict=True)
+                if one.crop
+            }
+            return await self._illustrated(device, maker, posted.frame, crops, events, pictures)
 
-        crops = [None if one.crop is None else sha256(one.crop).hexdigest() for one in posted.reads]
+        digests = [
+            None if one.crop is None else sha256(one.crop).hexdigest() for one in posted.reads
+        ]
         batch = await self._edge_reads.accept(
-            device, reads, body, window, ids=True, illustrated=illustrated, crops=crops
+            device, reads, body, window, ids=True, illustrated=illustrated, crops=digests
         )
         POSTS.labels(maker, "reads").inc()
         return Receipt(
@@ -159,32 +168,22 @@ class MakerPosts:
         self,
         device: Device,
         maker: str,
-        posted: Posted,
+        frame: bytes | None,
+        crops: Mapping[UUID, bytes],
         events: Sequence[ReadsRecorded],
         pictures: _Pictures,
     ) -> list[ReadsRecorded]:
-        """Store the pictures, and return the events with their keys in the reads."""
+        """Store the pictures, and return the events with their keys in the reads; `crops` are by the reads' ids."""
         named: dict[str, Any] = {}
-        if posted.frame is not None:
-            named = await self._framed(device, maker, posted.frame, events[0].reads[0], pictures)
-        crops = {
-            (one.fields["plate"], one.fields.get("source_id")): one.crop
-            for one in posted.reads
-            if one.crop is not None
-        }
+        if frame is not None:
+            named = await self._framed(device, maker, frame, events[0].reads[0], pictures)
         changed = []
         for event in events:
             records = [
                 msgspec.structs.replace(
                     read,
                     **named,
-                    **await self._cropped(
-                        device,
-                        maker,
-                        read,
-                        crops.get((read.plate_as_read or read.plate, read.maker_id)),
-                        pictures,
-                    ),
+                    **await self._cropped(device, maker, read, crops.get(read.read_id), pictures),
                 )
                 for read in event.reads
             ]
@@ -251,6 +250,6 @@ def _decoded(device: Device, reads: Sequence[MakerRead], most: int) -> list[Edge
     fields = [dict(one.fields) for one in reads]
     if device.kind is DeviceKind.FIXED:
         for one in fields:
-            one.pop("latitude", None)
-            one.pop("longitude", None)
+            for name in ("latitude", "longitude", "heading_deg"):
+                one.pop(name, None)
     return decode(msgspec.json.encode(fields), "application/json", most)

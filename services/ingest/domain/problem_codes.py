@@ -112,6 +112,14 @@ class Code(ProblemCode):
     MAKER_FIELD_MISSING = InvalidInput, "{name} is missing"
     MAKER_NUMBER_UNREADABLE = InvalidInput, "{name} is not a number that can be used"
     MAKER_DAY_UNREADABLE = InvalidInput, "{name} is not a day such as 01/06/2026 (day, month, year)"
+    READS_WITH_PICTURES_TOO_MANY = (
+        InvalidInput,
+        "a post with pictures has {max_reads} reads at most; send reads without pictures to /v1/reads",
+    )
+    READS_OF_SEVERAL_MOMENTS = (
+        InvalidInput,
+        "reads that come with a frame are of its moment: give them the same captured_at, or post them one by one",
+    )
     MAKER_PARAMETER_UNKNOWN = InvalidInput, "this address takes no parameters"
 
     # Frames

@@ -47,6 +47,8 @@ def document(station, maker):
         changed["epoch_start"] = ms
     elif maker == "plate-recognizer":
         changed["data"]["timestamp"] = at.isoformat()
+    elif maker == "bridge":
+        changed["reads"][0]["captured_at"] = at.isoformat()
     else:
         changed["timestamp"] = at.timestamp()
     return json.dumps(changed).encode()
@@ -130,6 +132,101 @@ async def test_pictures_in_base64_come_along(station, camera):
     assert read.capture_id == capture.capture_id
     assert station.objects.stored == {read.image_key: FRAME, read.crop_key: CROP}
     assert (read.region, read.alternatives[1].plate) == ("US-CA", "7A8C123")
+
+
+def bridged(station, *reads, frame=None, ago=timedelta(seconds=1)):
+    """Return our own reads with pictures, captured before now."""
+    at = (station.clock.now() - ago).isoformat()
+    shared = {"plate": "7ABC123", "confidence": 0.9, "captured_at": at}
+    body = {"reads": [{**shared, **one} for one in reads]}
+    if frame is not None:
+        body["frame"] = in_base64(frame)
+    return json.dumps(body)
+
+
+def in_base64(data):
+    return base64.b64encode(data).decode()
+
+
+async def test_a_bridge_posts_our_reads_with_a_frame_and_each_with_its_crop(station):
+    vehicle = await station.register("Unit 12", kind="vehicle")
+    other = p.jpeg(130, 40)
+    body = bridged(
+        station,
+        {"crop": in_base64(CROP), "region": "US-CA", "lane": 2, "source_id": "a"},
+        {"plate": "8XYZ999", "crop": in_base64(other), "model": "OurEngine 4.1"},
+        {"plate": "6DEF456", "latitude": 39.93, "longitude": -122.18, "heading_deg": 10},
+        frame=FRAME,
+    )
+    receipt = await post(station, vehicle["credential"], "bridge", body)
+    assert (receipt["accepted"], receipt["pictures_refused"]) == (3, [])
+    [capture] = station.captures
+    assert (receipt["capture_id"], capture.read_by) == (str(capture.capture_id), "camera")
+    first, second, third = station.reads
+    assert {one.capture_id for one in station.reads} == {capture.capture_id}
+    assert station.objects.stored == {
+        capture.image.object_key: FRAME,
+        first.crop_key: CROP,
+        second.crop_key: other,
+    }
+    assert (first.plate, first.region, first.lane, first.model) == (
+        "7ABC123",
+        "US-CA",
+        2,
+        "bridge",
+    )
+    assert (second.plate, second.model, third.crop_key) == ("8XYZ999", "OurEngine 4.1", None)
+    assert (third.place.latitude, third.place.heading_deg) == (39.93, 10)
+
+
+async def test_reads_that_differ_in_their_crops_alone_each_have_their_own(station, camera):
+    other = p.jpeg(130, 40)
+    body = bridged(station, {"crop": in_base64(CROP)}, {"crop": in_base64(other)})
+    receipt = await post(station, camera, "bridge", body)
+    assert receipt["accepted"] == len(set(receipt["read_ids"])) == 2
+    stored = [station.objects.stored[read.crop_key] for read in station.reads]
+    assert stored == [CROP, other]
+
+
+async def test_a_fixed_camera_stands_where_it_is_registered_whatever_its_bridge_says(
+    station, camera
+):
+    body = bridged(station, {"latitude": 1.0, "longitude": 2.0, "heading_deg": 3})
+    await post(station, camera, "bridge", body)
+    [read] = station.reads
+    assert (read.place.latitude, read.place.heading_deg) == (39.9277, 90)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"reads": []}, "reads_empty", None),
+        ({"reads": [{}] * 101}, "reads_with_pictures_too_many", "reads"),
+        ({"plates": []}, "field_unknown", "plates"),
+        ({"reads": {}}, "field_type_wrong", "reads"),
+        ({"frame": 3}, "field_type_wrong", "frame"),
+        ({"reads": [{"crop": 3}]}, "read_refused", "crop"),
+        ({"reads": [{"confidence": 94}]}, "read_refused", "confidence"),
+        ({"reads": [{"colour": "red"}]}, "read_refused", "colour"),
+        ({"reads": [{"captured_at": "yesterday"}]}, "read_field_refused", "captured_at"),
+        (
+            {"reads": [{}, {"captured_at": "2026-06-01T11:59:00Z"}], "frame": in_base64(FRAME)},
+            "reads_of_several_moments",
+            "captured_at",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+async def test_a_fault_of_a_bridge_is_refused_by_name_and_stores_nothing(
+    station, camera, change, code, field
+):
+    [usual] = json.loads(bridged(station, {}))["reads"]
+    body = {"reads": [usual], **change}
+    if isinstance(body["reads"], list):
+        body["reads"] = [{**usual, **one} for one in body["reads"]]
+    problem = await post(station, camera, "bridge", json.dumps(body), status=422)
+    assert (problem["code"], problem.get("field")) == (code, field)
+    assert station.stored_nothing()
 
 
 async def test_a_large_post_is_translated_like_a_small_one(station, camera):
