@@ -68,8 +68,8 @@ def _endpoint(name: str, maker: Maker) -> Callable[[Request, Camera], Awaitable[
     post.__name__ = f"post_{name.replace('-', '_')}"
     post.__doc__ = f"""Accept what {maker.name} posts, and answer once its reads and pictures are durable.
 
-    The reads are stored as the device's own, with the pictures that come along. A picture in which the device read no
-    plate is read by our engine. 503 means that nothing is stored: send it again.
+    The reads are stored as the device's own, with the pictures that come along. {maker.about_pictures}
+    503 means that nothing is stored: send it again.
     """
     return post
 

@@ -57,4 +57,10 @@ EXAMPLE = {
     ]
 }
 
-MAKER = Maker(name="a bridge for another maker", translate=translate, example=EXAMPLE)
+MAKER = Maker(
+    name="a bridge for another maker",
+    translate=translate,
+    example=EXAMPLE,
+    about_pictures="Each read is as `POST /v1/reads` takes it, and may have `crop`, a JPEG of its plate in base64;"
+    " `frame` beside `reads` is the scene in which they were read at one moment, in base64 too.",
+)

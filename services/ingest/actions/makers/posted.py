@@ -83,3 +83,6 @@ class Maker:
 
     is_form: bool = False
     """Whether devices post a form with pictures beside the document."""
+
+    about_pictures: str = "A picture in which the device read no plate is read by our engine."
+    """For the description of its address."""
