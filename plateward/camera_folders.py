@@ -3,12 +3,12 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from plateward.inbox import TimeInName
+from plateward.inbox import TimeInName, zone_of
 from plateward.running import is_address
 from shared.service.command import Unfinished
 
@@ -40,9 +40,9 @@ class CameraFolder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 "time_in_name: give %Y, %m and %d or %j, %H, %M, %S, perhaps %f, each once; * stands for the rest"
             )
         try:
-            return TimeInName(self.time_in_name, ZoneInfo(self.zone))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("zone: give a name such as America/Los_Angeles") from None
+            return TimeInName(self.time_in_name, zone_of(self.zone))
+        except ValueError as exc:
+            raise ValueError(f"zone: {exc}") from None
 
 
 class CameraFolders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,12 +88,11 @@ def _checked(path: Path, name: str, one: CameraFolder, base: Path) -> CameraFold
 
 def _check_apart(path: Path, cameras: Mapping[str, CameraFolder]) -> None:
     """Check that no picture lies in the folders of two cameras. Raises: Unfinished."""
-    for name, one in cameras.items():
-        for other_name, other in cameras.items():
-            if name != other_name and one.folder.is_relative_to(other.folder):
-                raise Unfinished(
-                    f"{path}: the folder of {name} lies in that of {other_name}: each camera needs its own"
-                )
+    for (name, one), (other_name, other) in permutations(cameras.items(), 2):
+        if one.folder.is_relative_to(other.folder):
+            raise Unfinished(
+                f"{path}: the folder of {name} lies in that of {other_name}: each camera needs its own"
+            )
 
 
 def _path_of(kind: type, value: object) -> Path:

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import click
 
 from plateward.answers import Changing, Response
 from plateward.deliveries import Hotlist, Source, refuses_file
-from plateward.inbox import Inbox, TimeInName, Waiting
+from plateward.inbox import Inbox, TimeInName, Waiting, zone_of
 from plateward.running import FOLDER, address_of
 from plateward.secret_files import FILE, line_in, token_in
 from shared.service.command import DONE, FAULT, UNFINISHED, Answer, Unfinished, command
@@ -178,6 +178,6 @@ def _fetched(source: Source, files: Inbox) -> str:
 
 def _zone(name: str) -> ZoneInfo:
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Unfinished(f"--zone {name}: give a name such as America/Los_Angeles") from None
+        return zone_of(name)
+    except ValueError as exc:
+        raise Unfinished(f"--zone {name}: {exc}") from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.service.command import Unfinished
 
@@ -80,6 +81,14 @@ class TimeInName:
         except ValueError:
             return None
         return found if found.tzinfo is not None else found.replace(tzinfo=self._zone)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return a zone of times in names. Raises: ValueError, with what is allowed."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("give a name such as America/Los_Angeles") from None
 
 
 class Inbox:

@@ -4,6 +4,7 @@ import http.client
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -92,18 +93,15 @@ class Ingest:
 
     def _answer_to(self, data: bytes, captured_at: datetime, credential: str) -> Response:
         """Send once, and once more if a connection that stayed open turns out to be closed at the other end."""
-        was_open = self._connection is not None
         query = urlencode({"captured_at": captured_at.isoformat()})
         path = f"{self._url.path}/v1/captures?{query}"
         headers = {
             "Authorization": f"Bearer {credential}",
             "Content-Type": "application/octet-stream",
         }
-        try:
-            return self._sent(path, data, headers)
-        except OSError as exc:
-            if not was_open:
-                raise NoAnswer(str(exc)) from None
+        if self._connection is not None:
+            with suppress(OSError):
+                return self._sent(path, data, headers)
         try:
             return self._sent(path, data, headers)
         except OSError as exc:
@@ -183,7 +181,7 @@ class Camera:
         self._times = times
         self._ingest = ingest
         self._stop = stop
-        self._failures = 0
+        self._wait_s = FIRST_WAIT_S
         self._postponed: dict[Path, Postponed] = {}
         self._next_prune_s = 0.0
         self._next_report_s = time.monotonic() + REPORT_EVERY_S
@@ -202,7 +200,7 @@ class Camera:
             self._in_trouble(str(exc))
             if not once:
                 self._stop.set()  # what supervises it sees that it ended
-        except Exception:
+        except Exception:  # the thread ends with it; alone, it would leave this camera's pictures unposted in silence
             self.counts.trouble = "an error of the program"
             self._stop.set()
             raise
@@ -248,10 +246,10 @@ class Camera:
 
     def _deal_with(self, one: Waiting) -> float | None:
         """Post one picture; return the seconds to wait if others cannot be posted either. Raises: OSError."""
-        if not one.is_unchanged():
+        if one.as_of is None or not one.is_unchanged():
             return None
         try:
-            response = self._ingest.post(one.path, one.as_of or datetime.now(UTC))
+            response = self._ingest.post(one.path, one.as_of)
         except (Changing, FileNotFoundError):
             return None
         except NoAnswer as exc:
@@ -281,6 +279,8 @@ class Camera:
 
     def _refused(self, one: Waiting, response: Response) -> None:
         """Put a picture aside, unless it is broken and may still be arriving. Raises: OSError."""
+        if not one.is_unchanged():  # another lies there now
+            return
         age_s = time.time() - one.path.lstat().st_ctime
         if response.code == "image_broken" and age_s < BROKEN_FOR_S:
             self._postpone(one, BROKEN_FOR_S - age_s)
@@ -303,8 +303,8 @@ class Camera:
     def _fail(self, why: str, retry_after_s: int | None = None) -> float:
         """Note that ingest does not answer as it should; return the seconds to wait, longer each time."""
         self._in_trouble(why)
-        wait_s = min(LAST_WAIT_S, FIRST_WAIT_S * float(2**self._failures))
-        self._failures = min(self._failures + 1, 16)
+        wait_s = self._wait_s
+        self._wait_s = min(LAST_WAIT_S, 2 * wait_s)
         if retry_after_s is not None:
             wait_s = max(wait_s, min(MOST_RETRY_AFTER_S, retry_after_s))
         return wait_s * _RANDOM.uniform(0.75, 1.25)  # cameras come back one after another
@@ -315,7 +315,7 @@ class Camera:
         self.counts.trouble = why
 
     def _well(self) -> None:
-        self._failures = 0
+        self._wait_s = FIRST_WAIT_S
         if self.counts.trouble is not None:
             log.info("%s: its pictures are posted again", self.name)
             self.counts.trouble = None

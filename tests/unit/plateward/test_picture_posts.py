@@ -36,6 +36,14 @@ class Answers:
         pass
 
 
+class Overwritten(Answers):
+    """Ingest, while the camera writes its next picture to the same name."""
+
+    def post(self, path, captured_at):
+        path.write_bytes(b"the next picture")
+        return super().post(path, captured_at)
+
+
 class Pauses(Event):
     """A signal to stop that comes after some pauses, which it notes instead of waiting."""
 
@@ -153,13 +161,15 @@ def test_a_picture_that_may_not_be_read_waits_and_others_go_on(tmp_path):
 def test_a_file_that_was_written_anew_meanwhile_is_not_deleted(tmp_path):
     path = put(tmp_path, "latest.jpg", age_s=5)
 
-    class Overwritten(Answers):
-        def post(self, posted, captured_at):
-            path.write_bytes(b"the next picture")
-            return super().post(posted, captured_at)
-
     worked(tmp_path, Overwritten(STORED))
     assert path.read_bytes() == b"the next picture"
+
+
+def test_a_picture_written_anew_meanwhile_does_not_fail_for_the_one_before(tmp_path):
+    path = put(tmp_path, "latest.jpg", age_s=5)
+
+    _, counts = worked(tmp_path, Overwritten(Response(415, {"code": "image_kind_unknown"})))
+    assert (path.read_bytes(), counts.refused) == (b"the next picture", 0)
 
 
 def test_a_fault_of_the_program_ends_all_cameras(tmp_path):
