@@ -11,7 +11,13 @@ from fastapi import Depends, Request
 from services.identity.actions import keys, rewrap
 from services.identity.actions.context import Identity
 from services.identity.store.unit_of_work import Unit
-from services.identity.workers import housekeeping, issuer_certificate, startup, tick
+from services.identity.workers import (
+    case_numbers,
+    housekeeping,
+    issuer_certificate,
+    startup,
+    tick,
+)
 from shared.access.grant import Grant
 from shared.access.rule_refusals import record_refusal
 from shared.core.errors import CredentialEnded
@@ -30,6 +36,7 @@ class IdentityService(Identity):
         return (
             tick.task(self, self.runtime.bus),
             housekeeping.task(self),
+            case_numbers.task(self),
             issuer_certificate.task(self),
         )
 

@@ -1,8 +1,9 @@
 """Identity's settings, read from its environment."""
 
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
 from shared.core.certificates import CertificateRefused, Signer, SigningSeed, signer
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
@@ -60,6 +61,12 @@ class Settings(ApiSettings):
 
     identity_mail_from: str = ""
     """The sender address of those mails."""
+
+    identity_case_numbers_folder: Annotated[
+        Path | None, BeforeValidator(lambda given: given or None)
+    ] = None
+    """The folder to which the department's own systems export their case and call numbers, as .csv or .txt; read if the
+    policy compares numbers (`cases.known_within_h`, ADR-0141)."""
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:

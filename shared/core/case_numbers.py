@@ -1,4 +1,4 @@
-"""The forms of a department's case and call numbers, and the offences that purposes name (policy 468.4(a), ADR-0121).
+"""The rules of a department's case and call numbers, and the offences that purposes name (policy 468.4(a), ADR-0121).
 
 A form is a mask: `#` stands for one digit, `@` for one capital letter, every other character for itself. Comparing a
 number with a mask takes a step a character, whatever the policy says.
@@ -17,6 +17,9 @@ DIGIT, LETTER = "#", "@"
 PLACEHOLDER_DIGITS = 6
 """A number with so many digits or more, all of them the same, is a placeholder such as 00-000000."""
 
+LONGEST_KNOWN_WITHIN_H = 31 * 24
+"""A month: a purpose whose number is looked for later than that is looked into by no auditor."""
+
 _MASK = re.compile(r"(?=.*#)[A-Za-z0-9#@][A-Za-z0-9#@-]{2,31}")
 
 Mask = Annotated[str, Meta(max_length=32)]
@@ -31,6 +34,12 @@ class CaseRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call_numbers: Masks = ()
     offences: Annotated[Mapping[OffenceText, OffenceText], Meta(max_length=100)] = {}
     """Labels by code."""
+
+    known_within_h: Annotated[int, Meta(ge=1, le=LONGEST_KNOWN_WITHIN_H)] | None = None
+    """Within so many hours the department's own systems must have a purpose's numbers; None: they are not compared."""
+
+    stale_after_h: Annotated[int, Meta(ge=1, le=LONGEST_KNOWN_WITHIN_H)] = 48
+    """The age from which the export of those systems is too old."""
 
     @property
     def faults(self) -> list[str]:

@@ -3,8 +3,10 @@
 from shared.core.types import Source, Tier
 from shared.events.access import (
     AccessAttempted,
+    CaseNumbersImported,
     DisclosedDay,
     DisclosedRecord,
+    PurposeChecked,
     PurposeDeclared,
     PurposeRecord,
     RecordsDisclosed,
@@ -114,6 +116,7 @@ __all__ = [
     "CaptureBackfilled",
     "CaptureProcessed",
     "CaptureReceived",
+    "CaseNumbersImported",
     "CertificateRevoked",
     "Character",
     "CheckpointSigned",
@@ -162,6 +165,7 @@ __all__ = [
     "PurgeChanged",
     "PurgeList",
     "PurgeMissed",
+    "PurposeChecked",
     "PurposeDeclared",
     "PurposeRecord",
     "Read",

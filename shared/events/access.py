@@ -142,3 +142,29 @@ class PurposeDeclared(AdministrativeEvent, frozen=True, kw_only=True, omit_defau
     expires_at: datetime | None = None
     reason: str | None = None
     scope: dict[str, Any] = {}
+
+
+class PurposeChecked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The department's own systems did not have numbers of a purpose in time, or have them after all (ADR-0141)."""
+
+    TOPIC: ClassVar[str] = "alpr.purpose.checked"
+    KEYED_BY: ClassVar[str] = "purpose_id"
+
+    purpose_id: UUID
+    account_id: UUID
+    declared_at: datetime
+    numbers: list[str]  # those that were not found in time, as they were declared
+    found: bool  # whether the list has all of them by now
+    list_as_of: datetime
+
+
+class CaseNumbersImported(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Identity took over the case and call numbers that the department's own systems have (ADR-0141)."""
+
+    TOPIC: ClassVar[str] = "alpr.case_numbers.imported"
+
+    list_as_of: datetime  # when the oldest of the files was written
+    numbers: int
+    added: int
+    removed: int
+    sha256: str  # of the files, one after the other in the order of their names

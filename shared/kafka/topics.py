@@ -117,6 +117,8 @@ TOPICS: dict[str, Topic] = {
         _topic(events.RecordsDisclosed, GUARDED, audited=True),
         _topic(events.RefusalsCounted, GUARDED, audited=True),
         _topic(events.PurposeDeclared, "identity", audited=True),
+        _topic(events.PurposeChecked, "identity", audited=True),
+        _topic(events.CaseNumbersImported, "identity", audited=True),
         _topic(events.KeyPublished, "identity", partitions=1, replayed=True, audited=True),
         _topic(events.CertificateRevoked, "identity", partitions=1, replayed=True, audited=True),
         _topic(

@@ -98,6 +98,11 @@ class Policies:
         """Return the digests of the policies with which services started last: no more than there are services."""
         return sorted((await self._connection.execute(_RUNNING)).scalars())
 
+    async def first_loaded_at(self, digest: str) -> datetime | None:
+        """Return when a service first loaded a policy; None if none has."""
+        row = (await self._connection.execute(_ONE, {"digest": digest})).mappings().one_or_none()
+        return None if row is None else _policy(row).first_loaded_at
+
     async def get(self, digest: str) -> LoadedPolicy:
         """Return one policy. Raises: NotFound if no service has loaded it."""
         row = (await self._connection.execute(_ONE, {"digest": digest})).mappings().one_or_none()

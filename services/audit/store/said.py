@@ -1,7 +1,7 @@
 """What events in the log say to the rules, by the shape of their bodies."""
 
 import logging
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -78,6 +78,22 @@ class MissedSaid(msgspec.Struct, frozen=True):
     oldest_on: date
     schedule_days: int
     overdue_days: int
+
+
+class CheckedSaid(msgspec.Struct, frozen=True):
+    """Whether the department's own systems have the numbers of a purpose."""
+
+    account_id: Text
+    declared_at: datetime
+    numbers: list[Text]
+    found: bool
+    list_as_of: datetime
+
+
+class ImportedSaid(msgspec.Struct, frozen=True):
+    """Of when the department's own case and call numbers are."""
+
+    list_as_of: datetime
 
 
 class HoldSaid(msgspec.Struct, frozen=True):

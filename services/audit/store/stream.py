@@ -29,7 +29,7 @@ from services.audit.store.said import (
     said_in,
 )
 from services.audit.store.searches import Searches
-from shared.events import RecordsDisclosed
+from shared.events import Event, RecordsDisclosed
 from shared.postgres.database import driver_of
 from shared.postgres.disclosed_records import PICTURES
 
@@ -75,6 +75,12 @@ _SAID = text(
     """
     SELECT seq, occurred_at, appended_at, entry
     FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
+    """
+)
+_NEWEST = text(
+    """
+    SELECT seq FROM entries WHERE hashtext(kind) = hashtext(:kind) AND kind = :kind
+    ORDER BY seq + 0 DESC LIMIT 1
     """
 )
 _CONTRADICTIONS = text(
@@ -332,6 +338,12 @@ class Stream:
         """Return what these entries say as `kind`, without those whose body has another shape."""
         found = await self._found(seqs, kind) if seqs else []
         return [Statement(row.seq, row.occurred_at, said) for row, said in found]
+
+    async def newest(self, event: type[Event], kind: type[Said]) -> Statement[Said] | None:
+        """Return what the newest entry of a type of event says; None without one of its shape."""
+        found = await self._connection.execute(_NEWEST, {"kind": kind_of(event)})
+        said = await self.said(list(found.scalars()), kind)
+        return said[0] if said else None
 
     async def _found(self, seqs: Sequence[int], kind: type[Said]) -> list[tuple[Row[Any], Said]]:
         """Return these entries with what they say as `kind`, without those whose body has another shape."""

@@ -24,6 +24,7 @@ from services.audit.store.enforcements import Enforcements
 from services.audit.store.findings import Findings
 from services.audit.store.periods import Periods
 from services.audit.store.policies import Policies
+from services.audit.store.said import CheckedSaid, ImportedSaid
 from services.audit.store.stream import (
     Flood,
     PersonDay,
@@ -32,17 +33,20 @@ from services.audit.store.stream import (
     Stream,
 )
 from services.audit.workers.account_rules import of_accounts
+from services.audit.workers.case_rules import found_later, stale_list, unknown_numbers
 from services.audit.workers.recent import Raised, Recent
 from services.audit.workers.retention_rules import corrections, of_retention
 from shared.events import (
     AccountChanged,
     Actor,
+    CaseNumbersImported,
     DeviceSilenced,
     Event,
     EvidenceCustodyRecorded,
     FindingRaised,
     IssuerMisused,
     PolicyLoaded,
+    PurposeChecked,
     ReadContradicted,
     ReadCorrected,
     RecordsDisclosed,
@@ -92,7 +96,7 @@ class Watch:
         while (found := await self._check_gaps()) is not None:
             raised += found
         raised += await self._check_calendar() + await self._check_periods()
-        return raised + await self._check_policies()
+        return raised + await self._check_policies() + await self._check_case_numbers()
 
     async def _check(self) -> int | None:
         async with self._runtime.db.begin() as connection:
@@ -102,6 +106,7 @@ class Watch:
             if not seen:
                 return None
             kinds = Kinds(seen)
+            checks = await stream.said(kinds.numbers(PurposeChecked), CheckedSaid)
             found = [
                 *_late(seen, timedelta(minutes=self._settings.audit_late_minutes)),
                 *await self._acts(stream, start, seen, kinds),
@@ -110,13 +115,15 @@ class Watch:
                 *await of_retention(stream, kinds.numbers),
                 *await self._corrections(connection, start, kinds),
                 *await self._policies(connection, stream, kinds),
+                *unknown_numbers(checks),
                 *_misuses(kinds),
                 *await _accounts(stream, kinds),
                 *await _contradictions(stream, findings, kinds),
             ]
             raised = await self._raise(findings, found)
             acts = kinds.numbers(EvidenceCustodyRecorded)
-            for finding_id, step in await corrections(stream, acts, self._software):
+            said_later = await corrections(stream, acts, self._software)
+            for finding_id, step in [*said_later, *found_later(checks, self._software)]:
                 await findings.remark(finding_id, step)
             await stream.advance("entries", seen[-1].seq + 1)
             return raised
@@ -245,6 +252,18 @@ class Watch:
                 if now - policy.first_loaded_at >= ACKNOWLEDGED_WITHIN
                 and len(policy.acknowledgements) < len(ACKNOWLEDGING_ROLES)
             ]
+            return await self._raise(Findings(connection, self._runtime.service), late)
+
+    async def _check_case_numbers(self) -> int:
+        """Raise a finding if the department's case and call numbers are older than the policy says (ADR-0141)."""
+        policy, now = self._runtime.policy, self._runtime.clock.now()
+        if policy.cases.known_within_h is None:
+            return 0
+        async with self._runtime.db.begin() as connection:
+            newest = await Stream(connection).newest(CaseNumbersImported, ImportedSaid)
+            since = await Policies(connection).first_loaded_at(policy.digest)
+            as_of = None if newest is None else newest.content.list_as_of
+            late = stale_list(policy.cases, as_of, since, now)
             return await self._raise(Findings(connection, self._runtime.service), late)
 
     async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:

@@ -73,6 +73,9 @@ class Purpose(msgspec.Struct, kw_only=True, frozen=True):
     offence_type: str
     number: str
     expires_at: datetime
+    unknown_numbers: tuple[str, ...] = ()
+    """Its numbers that the department's own systems did not have yet, when it was declared."""
+    known_by: datetime | None = None
 
     def __repr__(self) -> str:
         return f"Purpose({self.kind})"

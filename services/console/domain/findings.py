@@ -17,6 +17,11 @@ MEANINGS: Mapping[str, str] = {
     "audit_not_drawn": "A period has ended, and no auditor drew its sample in time (policy 468.6(c)).",
     "audit_overdue": "No audit was signed off for too long, or one that was drawn long ago is still not signed off"
     " (policy 468.6(c)).",
+    "case_number_unknown": "A person declared a purpose with a case or call number that the department's own systems did"
+    " not have in time (policy 468.4(a)). A slip of the keys, or an export that leaves numbers out, is a usual cause. Look"
+    " at what the person searched for under it, and ask them for the case.",
+    "case_numbers_stale": "The department's own case and call numbers are older than the policy says: the numbers of"
+    " purposes are not compared meanwhile. Have the export of CAD or the records system put right.",
     "contradicting_event": "A service sent an event again with other content than the log has. The log keeps the first.",
     "contradicting_read": "A camera sent two reads of one moment that contradict each other. Both are kept.",
     "copy_differs": "A booked copy of evidence was checked, and its digest is not that of the package (policy 468.5). The"

@@ -1,7 +1,8 @@
 """Declares a purpose: accepted, refused as too vague, or prohibited by law and recorded (468.4(a), 468.6(b))."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.identity.actions.context import Identity
@@ -27,6 +28,11 @@ class Accepted:
 
     purpose: DeclaredPurpose
     purpose_token: str
+    unknown_numbers: Sequence[str]
+    """Its numbers that the department's own systems do not have yet."""
+
+    known_by: datetime | None
+    """Until when they must have them; None without such numbers."""
 
 
 async def declare(identity: Identity, by: Actor, said: Declaration) -> Accepted:
@@ -60,6 +66,7 @@ async def _accept(identity: Identity, unit: Unit, by: Actor, declared: Declarati
     )
     await unit.purposes.add(purpose)
     await unit.emit(_event(unit, by, declared, accepted=purpose))
+    unknown, known_by = await _compare(unit, purpose)
     lifted_until = None
     if purpose.case_number is not None:
         lifted_until = await unit.limit_lifts.until(
@@ -68,7 +75,24 @@ async def _accept(identity: Identity, unit: Unit, by: Actor, declared: Declarati
     token = await purpose_token(identity, unit, purpose, lifted_until)
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidInput(Code.PURPOSE_TOO_LONG, field="justification")
-    return Accepted(purpose, token)
+    return Accepted(purpose, token, unknown, known_by)
+
+
+async def _compare(unit: Unit, purpose: DeclaredPurpose) -> tuple[list[str], datetime | None]:
+    """Return the numbers that the department's own systems do not have, and until when they must have them.
+
+    Identity reports those that they do not have by then; the purpose is good meanwhile (ADR-0141).
+    """
+    within_h = rules_of(unit.policy, purpose.kind).known_within_h
+    if within_h is None:
+        return [], None
+    given = [n for n in (purpose.case_number, purpose.call_number) if n is not None]
+    unknown = await unit.case_numbers.unknown(given)
+    if not unknown:
+        return [], None
+    known_by = purpose.declared_at + timedelta(hours=within_h)
+    await unit.case_numbers.expect(purpose.purpose_id, unknown, known_by)
+    return unknown, known_by
 
 
 def _event(

@@ -32,6 +32,8 @@ async def declare_purpose(
         purpose_id=accepted.purpose.purpose_id,
         purpose_token=accepted.purpose_token,
         expires_at=accepted.purpose.expires_at,
+        unknown_numbers=list(accepted.unknown_numbers),
+        known_by=accepted.known_by,
     )
 
 

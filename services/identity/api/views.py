@@ -449,6 +449,14 @@ class AcceptedPurposeOut(BaseModel):
     purpose_id: UUID
     purpose_token: Annotated[str, Field(examples=["eyJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiJ9..."])]
     expires_at: datetime
+    unknown_numbers: Annotated[
+        list[str],
+        Field(
+            description="Its numbers that the department's own systems do not have yet. A finding if they do not have"
+            " them by `known_by`; the purpose is good meanwhile."
+        ),
+    ] = []
+    known_by: datetime | None = None
 
 
 class PurposeOut(BaseModel):

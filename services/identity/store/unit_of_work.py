@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.identity.domain.accounts import check_token, provisioner_of
 from services.identity.store.accounts import Accounts
 from services.identity.store.browsers import Browsers
+from services.identity.store.case_numbers import CaseNumbers
 from services.identity.store.credentials import Credentials
 from services.identity.store.invitations import Invitations
 from services.identity.store.keys import Keys
@@ -45,6 +46,7 @@ class Unit:
         self.sessions = Sessions(connection)
         self.trainings = Trainings(connection)
         self.purposes = Purposes(connection)
+        self.case_numbers = CaseNumbers(connection)
         self.limit_lifts = LimitLifts(connection)
         self.keys = Keys(connection)
         self.sealed = Sealed(connection)

@@ -56,7 +56,7 @@ async def test_the_list_of_findings(auditor, show):
     assert auditor.content == read(f"""
         Findings Purpose: audit, audit, A26-3; until 2026-06-01 13:00:00 UTC . Declare another Show
         open: not yet assigned assigned to me assigned to anyone closed all Kind any audit not drawn
-        audit overdue contradicting event contradicting read copy differs device late device silence enrolled
+        audit overdue case number unknown case numbers stale contradicting event contradicting read copy differs device late device silence enrolled
         beside exclusive roles forged event hold owner left hold review due improper access issuer
         misused kafka disk late entries log behind log failure log gap many corrections many disclosed
         many searches not erased not logged policies differ policy not acknowledged purge overdue refused access
