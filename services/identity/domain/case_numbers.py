@@ -25,7 +25,7 @@ HEADINGS = frozenset(
 """The headings of columns that are imported; case, spaces and dashes do not matter. No other column is stored."""
 
 DELIMITERS = ",;\t|"
-MOST_NUMBERS = 5_000_000
+MOST_NUMBERS = 2_000_000
 NUMBERLESS_SHARE = 0.1
 """The share of a file's lines without a number from which it is refused: its columns may have moved."""
 

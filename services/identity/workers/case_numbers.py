@@ -56,5 +56,6 @@ class CaseNumbersWatch:
         if await asyncio.to_thread(files_in, folder) != files:
             return  # written meanwhile: the next run reads it whole
         if await put_in_force(self._identity, new):
-            log.info("imported %d case and call numbers of %s", len(new.numbers), new.as_of)
+            when = new.as_of.isoformat(timespec="minutes")
+            log.info("imported %d case and call numbers of %s", len(new.numbers), when)
         self._imported = files
