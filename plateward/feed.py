@@ -57,8 +57,8 @@ class Outcome:
     click.Option(
         ["--time-in-name"],
         metavar="FORM",
-        help="How names of files have the extract's time, such as svs_%Y%m%d%H%M.csv; default: the time at which a "
-        "file was last modified.",
+        help="How names of files have the extract's time, such as svs_%Y%m%d%H%M.csv, where * stands for any "
+        "characters; default: the time at which a file was last modified.",
     ),
     click.Option(
         ["--zone"], default="UTC", show_default=True, help="The IANA zone of times in names."
