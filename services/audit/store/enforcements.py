@@ -9,14 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.enforcement import Enforced, Verified
 from services.audit.domain.entries import kind_of
+from services.audit.store.log import OF_KIND
 from services.audit.store.said import DisposedSaid, VerifiedSaid, said_in
 from shared.events import HitDisposed, HitVerified
 
-_OF_KIND = "hashtext(kind) = hashtext(:kind) AND kind = :kind"
 _DISPOSED = text(
     f"""
     SELECT seq, occurred_at, entry FROM entries
-    WHERE {_OF_KIND} AND seq + 0 >= :start AND seq + 0 < :end ORDER BY seq + 0
+    WHERE {OF_KIND} AND seq + 0 >= :start AND seq + 0 < :end ORDER BY seq + 0
     """  # noqa: S608 - a constant
 )
 _NAMES_A_HIT = """EXISTS (SELECT FROM unnest(CAST(:hits AS text[])) AS h (hit_id)
@@ -25,9 +25,9 @@ _NAMES_A_HIT = """EXISTS (SELECT FROM unnest(CAST(:hits AS text[])) AS h (hit_id
 
 _VERIFIED = text(
     f"""
-    SELECT seq, occurred_at, entry, false AS old FROM entries WHERE {_OF_KIND} AND {_NAMES_A_HIT}
+    SELECT seq, occurred_at, entry, false AS old FROM entries WHERE {OF_KIND} AND {_NAMES_A_HIT}
     UNION ALL
-    SELECT seq, occurred_at, entry, true FROM old_entries WHERE {_OF_KIND} AND {_NAMES_A_HIT}
+    SELECT seq, occurred_at, entry, true FROM old_entries WHERE {OF_KIND} AND {_NAMES_A_HIT}
     """  # noqa: S608 - constants
 )
 

@@ -70,6 +70,9 @@ ON_TIME_WITHIN = timedelta(hours=1)
 OFF_TIME = "(appended_at - occurred_at > interval '1 hour' OR occurred_at - appended_at > interval '1 hour')"
 """The condition of the index of entries that were not appended within `ON_TIME_WITHIN` of their event's time."""
 
+OF_KIND = "hashtext(kind) = hashtext(:kind) AND kind = :kind"
+"""The condition of entries of a kind; their index has the hash and the number as `seq + 0`."""
+
 NO_END = 1 << 62
 """More than any entry's number."""
 

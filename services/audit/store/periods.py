@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.audit.domain.audit_facts import Accesses
 from services.audit.domain.periods import BY_SOFTWARE, SOFTWARE
+from services.audit.store.log import OF_KIND
 from services.audit.store.said import AttemptSaid, said_in
 
 _FIXED = """
@@ -46,11 +47,11 @@ _ACCESSES = text(
     """  # noqa: S608 - constants
 )
 _ENTRIES = text(
-    """
+    f"""
     SELECT seq, kind, occurred_at, entry AS content FROM entries
-    WHERE hashtext(kind) = hashtext(:kind) AND kind = :kind AND seq + 0 > :after AND seq + 0 < :end
+    WHERE {OF_KIND} AND seq + 0 > :after AND seq + 0 < :end
     ORDER BY seq + 0 LIMIT :limit
-    """
+    """  # noqa: S608 - a constant
 )
 AT_ONCE = 5000
 

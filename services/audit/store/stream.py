@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.audit.domain.entries import kind_of
 from services.audit.domain.rules import Act
 from services.audit.domain.sealing import opened
-from services.audit.store.log import OFF_TIME, Log
+from services.audit.store.log import OF_KIND, OFF_TIME, Log
 from services.audit.store.said import (
     AccountSaid,
     ContradictionSaid,
@@ -77,12 +77,7 @@ _SAID = text(
     FROM entries WHERE seq = ANY(:seqs) ORDER BY seq
     """
 )
-_NEWEST = text(
-    """
-    SELECT seq FROM entries WHERE hashtext(kind) = hashtext(:kind) AND kind = :kind
-    ORDER BY seq + 0 DESC LIMIT 1
-    """
-)
+_NEWEST = text(f"SELECT seq FROM entries WHERE {OF_KIND} ORDER BY seq + 0 DESC LIMIT 1")  # noqa: S608 - a constant
 _CONTRADICTIONS = text(
     """
     SELECT e.seq, e.occurred_at, e.entry, v.captured_on, v.disclosure

@@ -261,9 +261,11 @@ class Watch:
             return 0
         async with self._runtime.db.begin() as connection:
             newest = await Stream(connection).newest(CaseNumbersImported, ImportedSaid)
-            since = await Policies(connection).first_loaded_at(policy.digest)
-            as_of = None if newest is None else newest.content.list_as_of
-            late = stale_list(policy.cases, as_of, since, now)
+            if newest is not None:
+                late = stale_list(policy.cases, newest.content.list_as_of, None, now)
+            else:
+                since = await Policies(connection).first_loaded_at(policy.digest)
+                late = stale_list(policy.cases, None, since, now)
             return await self._raise(Findings(connection, self._runtime.service), late)
 
     async def _raise(self, findings: Findings, found: Iterable[FindingRaised]) -> int:

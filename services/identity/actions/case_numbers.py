@@ -68,7 +68,7 @@ async def put_in_force(identity: Identity, new: CaseList) -> bool:
         before = await unit.case_numbers.in_force(lock=True)
         if (before.as_of, before.sha256) == (new.as_of, new.sha256):
             return False
-        added, removed = await unit.case_numbers.replace(new, unit.now)
+        added, removed = await unit.case_numbers.replace(new)
         await unit.emit(
             CaseNumbersImported(
                 occurred_at=unit.now,
@@ -83,25 +83,23 @@ async def put_in_force(identity: Identity, new: CaseList) -> bool:
     return True
 
 
-async def report_unknown(identity: Identity) -> int:
-    """Report purposes whose numbers the list lacks although their time is over; return how many.
+async def report_unknown(identity: Identity) -> None:
+    """Report purposes whose numbers the list lacks although their time is over.
 
     A purpose waits for a list that is younger than itself: what is old cannot lack its number.
     """
-    reported = 0
-    while True:
+    has_more = True
+    while has_more:
         async with identity.begin() as unit:
             as_of = (await unit.case_numbers.in_force()).as_of
             if as_of is None:
-                return reported
+                return
             await _settle(unit, as_of)
             found = await unit.case_numbers.due(unit.now, as_of)
             for one in found:
                 await unit.case_numbers.mark_reported(one)
                 await unit.emit(_checked(unit, one, as_of, found=False))
-        reported += len(found)
-        if len(found) < AT_ONCE:
-            return reported
+            has_more = len(found) == AT_ONCE
 
 
 async def _settle(unit: Unit, as_of: datetime) -> None:

@@ -25,7 +25,6 @@ class ListInForce:
     """When the oldest of its files was written; None before the first import."""
 
     sha256: str
-    numbers: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class CaseNumbers(Connected):
     async def in_force(self, *, lock: bool = False) -> ListInForce:
         """Return the list in force; with `lock`, until the commit no other import changes it."""
         found = await self._run(
-            f"SELECT as_of, sha256, numbers FROM case_list {'FOR UPDATE' if lock else ''}"  # noqa: S608 - constants
+            f"SELECT as_of, sha256 FROM case_list {'FOR UPDATE' if lock else ''}"  # noqa: S608 - constants
         )
         return ListInForce(**found.one()._mapping)
 
@@ -58,7 +57,7 @@ class CaseNumbers(Connected):
         known = {row.number for row in found}
         return [number for number in numbers if bare(number) not in known]
 
-    async def replace(self, new: CaseList, now: datetime) -> tuple[int, int]:
+    async def replace(self, new: CaseList) -> tuple[int, int]:
         """Put a list in force in place of the one before; return how many numbers it adds and removes."""
         given = sorted(new.numbers)
         added = await self._run(
@@ -72,11 +71,9 @@ class CaseNumbers(Connected):
             numbers=given,
         )
         await self._run(
-            "UPDATE case_list SET as_of = :as_of, sha256 = :sha256, numbers = :count, imported_at = :now",
+            "UPDATE case_list SET as_of = :as_of, sha256 = :sha256",
             as_of=new.as_of,
             sha256=new.sha256,
-            count=len(given),
-            now=now,
         )
         return int(added.rowcount), int(removed.rowcount)
 

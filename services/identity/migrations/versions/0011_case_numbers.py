@@ -12,9 +12,7 @@ STATEMENTS = (
     CREATE TABLE case_list (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
         as_of timestamptz,
-        imported_at timestamptz,
-        sha256 text NOT NULL DEFAULT '',
-        numbers bigint NOT NULL DEFAULT 0
+        sha256 text NOT NULL DEFAULT ''
     )
     """,
     "INSERT INTO case_list DEFAULT VALUES",
