@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.accounts.tokens import verify
+from shared.core.areas import Polygon, area_of, contains
 from shared.core.errors import NotAuthenticated, NotAuthorised
 from shared.core.permissions import Permission
 from shared.core.plates import PlatePattern
@@ -14,13 +15,13 @@ from shared.core.problem_codes import Common, ScopeLimit
 from shared.events import PurposeRecord
 from shared.service.api_runtime import ApiRuntime
 
-_LIMITS = frozenset({"plate", "captured_from", "captured_to", "device_ids"})
+_LIMITS = frozenset({"plate", "captured_from", "captured_to", "device_ids", "area"})
 """The criteria that a scope may limit (identity's `POST /v1/purposes`)."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """The declared purpose of an access, with its scope: a plate, devices and a time window."""
+    """The declared purpose of an access, with its scope: a plate, devices, an area and a time window."""
 
     record: PurposeRecord
     scope: dict[str, Any] = field(default_factory=dict)
@@ -30,8 +31,8 @@ class Purpose:
     def check_scope(self, asked: dict[str, Any]) -> None:
         """Raise NotAuthorised if the request exceeds the scope. Criteria that the scope does not limit are free.
 
-        `asked` has the route's parameters: `plate`, `captured_from`, `captured_to`, `device_ids`. They are not
-        validated yet, so this accepts any JSON.
+        `asked` has the route's parameters: `plate`, `captured_from`, `captured_to`, `device_ids`, `area`. They are
+        not validated yet, so this accepts any JSON.
         """
         self._check_plate(asked.get("plate"))
         self._check_window(asked)
@@ -42,6 +43,9 @@ class Purpose:
                 raise _outside(ScopeLimit.DEVICES)
             if not set(map(str, wanted)) <= set(map(str, devices)):
                 raise _outside(ScopeLimit.DEVICES)
+        area = self.scope.get("area")
+        if area is not None and not _lies_within(asked.get("area"), area):
+            raise _outside(ScopeLimit.AREA)
 
     def check_contains(self, criteria: Mapping[str, Any]) -> None:
         """Raise NotAuthorised unless every record that matches `criteria` lies within the scope.
@@ -130,6 +134,15 @@ def _lifted_until(claims: dict[str, Any]) -> datetime | None:
 
 def _outside(what: ScopeLimit) -> NotAuthorised:
     return NotAuthorised(Common.PURPOSE_SCOPE_EXCEEDED, what=what)
+
+
+def _lies_within(asked: Any, bound: Any) -> bool:
+    """Whether one area lies within another; both are any JSON, and a purpose's area is a circle or a box."""
+    try:
+        outer, inner = area_of(bound), area_of(asked)
+        return not isinstance(outer, Polygon) and contains(outer, inner)
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        return False
 
 
 def _time(value: Any) -> datetime | None:

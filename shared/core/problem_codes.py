@@ -215,6 +215,9 @@ class Common(ProblemCode):
     )
     MOMENT_OUT_OF_RANGE = InvalidInput, "must be between the years {from_year} and {to_year}"
     WINDOW_BACKWARDS = InvalidInput, "{start} must be before {end}"
+    AREA_INSIDE_OUT = InvalidInput, "give south below north, and west below east"
+    AREA_OVER_THE_EDGE = InvalidInput, "must not cross a pole or the 180th meridian"
+    AREA_TOO_LARGE = InvalidInput, "must be at most {max_km} km across"
     TEXT_NOT_STORABLE = InvalidInput, "contains a character that cannot be stored"
     PICTURE_KEY_NOT_OURS = InvalidInput, "names no place where such pictures are stored"
     HEADING_OUT_OF_RANGE = InvalidInput, "a heading is from 0 to 360 degrees"
@@ -270,6 +273,7 @@ class ScopeLimit(Worded):
     PLATE = "plate", "plate"
     LOOKALIKE = "lookalike", "search for look-alikes of the plate"
     DEVICES = "device_ids", "list of devices"
+    AREA = "area", "area"
     WINDOW = "time_window", "time window"
     UNKNOWN = "unknown", "selection, which a limit unknown to this service narrows,"
 

@@ -28,6 +28,7 @@ from shared.core.fields import Moment, storable
 from shared.core.policy import MAX_JUSTIFICATION_CHARACTERS
 from shared.core.problem_codes import Common
 from shared.core.types import Source
+from shared.http.areas import BoxIn, CircleIn
 from shared.http.models import Instant, OriText, Reason, RequestBody, WholePlate
 
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{2,31}")
@@ -409,6 +410,7 @@ class ScopeIn(RequestBody):
 
     plate: WholePlate | None = None
     device_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)] | None = None
+    area: CircleIn | BoxIn | None = None
     captured_from: Moment | None = None
     captured_to: Moment | None = None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.identity.domain.problem_codes import Code
+from shared.core.areas import area_of, check_area
 from shared.core.case_numbers import CaseRules, fits, is_placeholder
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.permissions import Permission
@@ -65,6 +66,8 @@ def check_declaration(policy: Policy, declared: Declaration) -> None:
         if number is not None:
             check_case_number(rules, number, name)
     check_justification(declared.justification, policy.purposes.minimum_justification_characters)
+    if (area := declared.scope.get("area")) is not None:
+        check_area(area_of(area), field="scope.area")
 
 
 def rules_of(policy: Policy, kind: str) -> CaseRules:

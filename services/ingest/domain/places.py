@@ -1,22 +1,15 @@
 """Where a capture was made, and bounds on the position that a camera may send."""
 
-from math import asin, cos, radians, sin, sqrt
-
 from services.ingest.domain.devices import Device, DeviceKind
 from services.ingest.domain.problem_codes import Code
+from shared.core.areas import distance_m
 from shared.core.errors import InvalidInput
 from shared.events import Place
 
-EARTH_RADIUS_M = 6_371_009
-"""Mean radius (IUGG)."""
-
 
 def metres_between(one: Place, other: Place) -> float:
-    """Return the great-circle distance in metres, by the haversine formula."""
-    south, north = radians(one.latitude), radians(other.latitude)
-    across = radians(other.longitude - one.longitude)
-    half = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin(across / 2) ** 2
-    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))
+    """Return the distance of two places, metres."""
+    return distance_m((one.latitude, one.longitude), (other.latitude, other.longitude))
 
 
 def place_of(device: Device, said: Place) -> Place:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.retention.domain.area import Area, Box, Circle, Polygon, check_area
 from services.retention.domain.problem_codes import Code
+from shared.core.areas import Box, Circle, Polygon, area_of, check_area
 from shared.core.errors import InvalidInput, NotAuthorised, ValueRefused
 from shared.core.fields import EARLIEST, LATEST
 from shared.core.narrowness import Breadth, too_wide
@@ -156,15 +156,6 @@ def scope_of(scope: dict[str, Any]) -> Criteria:
         return msgspec.convert(plain, Criteria)
     except (msgspec.ValidationError, TypeError, KeyError) as exc:
         raise NotAuthorised(Code.SCOPE_UNREADABLE) from exc
-
-
-def area_of(plain: Any) -> Area:
-    """Return an area from JSON without its kind; its fields identify the kind. Raises: KeyError."""
-    kinds: tuple[type[Circle | Box | Polygon], ...] = (Circle, Box, Polygon)
-    for kind in kinds:
-        if set(kind.__struct_fields__) <= set(plain):
-            return msgspec.convert({**plain, "type": kind.__struct_config__.tag}, kind)
-    raise KeyError("area")
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):

@@ -94,9 +94,6 @@ class Code(ProblemCode):
         "this service is busy with other wide searches: try again shortly, or narrow the search",
     )
     SEARCH_CURSOR_OF_ANOTHER = InvalidInput, "belongs to another search"
-    AREA_INSIDE_OUT = InvalidInput, "give south below north, and west below east"
-    AREA_OVER_THE_EDGE = InvalidInput, "must not cross a pole or the 180th meridian"
-    AREA_TOO_LARGE = InvalidInput, "must be at most {max_km} km across"
     SCOPE_LIMIT_UNKNOWN = (
         NotAuthorised,
         "the purpose's scope has a limit that this service does not know: {limit}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import floor, log10
 
+from services.retention.domain.area import cells_of
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.problem_codes import Code, Narrower
 from shared.core.errors import InvalidInput
@@ -71,7 +72,7 @@ def cost_of_area(criteria: Criteria) -> float:
     """Return the cost of finding the devices that were in the area of a search; 0 without one."""
     if criteria.area is None:
         return 0
-    south, west, north, east = criteria.area.bounds.cells
+    south, west, north, east = cells_of(criteria.area.bounds)
     since, until = criteria.window
     cells = (north - south + 1) * (east - west + 1)
     return cells * ((until - since) / timedelta(days=1) + 1) / _CELLS_AND_DAYS

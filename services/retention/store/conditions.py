@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from services.retention.domain.area import (
-    EARTH_RADIUS_M,
-    POLYGON_UNITS,
-    Area,
-    Circle,
-    Polygon,
-    edges,
-)
+from services.retention.domain.area import POLYGON_UNITS, edges
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import grams_of, like, numbers_of, plate_number
 from services.retention.store.plate_numbers import matches
 from services.retention.store.vehicle_words import COLOUR, MAKE, colour_pattern, make_pattern
+from shared.core.areas import EARTH_RADIUS_M, Area, Circle, Polygon
 from shared.core.matching import skeleton
 from shared.core.plates import PlatePattern
 

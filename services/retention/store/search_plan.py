@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.retention.domain.area import Area
+from services.retention.domain.area import cells_of
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.plates import plate_number
 from services.retention.domain.search_cost import (
@@ -20,6 +20,7 @@ from services.retention.domain.search_cost import (
     share_of_vehicle,
 )
 from services.retention.store.conditions import Conditions
+from shared.core.areas import Area
 from shared.core.plates import PlatePattern
 
 MOST_PLATES = 10_000
@@ -275,5 +276,5 @@ def _of_place(criteria: Criteria) -> Starts:
 
 
 def _cells_of(area: Area) -> dict[str, int]:
-    south, west, north, east = area.bounds.cells
+    south, west, north, east = cells_of(area.bounds)
     return {"lat0": south, "lat1": north, "lon0": west, "lon1": east}

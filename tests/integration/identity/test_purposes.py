@@ -19,6 +19,7 @@ async def test_a_purpose_is_returned_as_a_token_bound_to_the_person(
     scope = {
         "plate": "7abc-123",
         "device_ids": ["00000000-0000-4000-8000-0000000000c1"],
+        "area": {"latitude": 39.93, "longitude": -122.18, "radius_m": 800},
         "captured_from": "2026-05-01T00:00:00-07:00",
         "captured_to": "2026-06-01T00:00:00Z",
     }
@@ -31,6 +32,7 @@ async def test_a_purpose_is_returned_as_a_token_bound_to_the_person(
     assert claims["scope"] == {
         "plate": "7ABC123",
         "device_ids": ["00000000-0000-4000-8000-0000000000c1"],
+        "area": {"latitude": 39.93, "longitude": -122.18, "radius_m": 800},
         "captured_from": "2026-05-01T00:00:00-07:00",
         "captured_to": "2026-06-01T00:00:00Z",
     }
@@ -107,6 +109,7 @@ async def test_a_forbidden_purpose_is_refused_with_its_citation_and_recorded(off
     assert (await officer.get("/v1/purposes")).json()["items"] == []
 
 
+BOX = {"south": 39.92, "west": -122.19, "north": 39.94, "east": -122.17}
 NO_REASONS = [
     ({"kind": "curiosity"}, "kind"),
     ({"kind": "routine_patrol"}, "kind"),
@@ -143,6 +146,13 @@ NO_REASONS = [
         "body.scope",
     ),
     ({"scope": {"radius": 3}}, "body.scope.radius"),
+    ({"scope": {"area": {"latitude": 39.93, "longitude": -122.18}}}, "body.scope.area.radius_m"),
+    ({"scope": {"area": BOX | {"north": 41.5}}}, "scope.area"),
+    ({"scope": {"area": BOX | {"north": 39.9}}}, "scope.area"),
+    (
+        {"scope": {"area": {"points": [[-122, 39], [-121, 39], [-122, 40]]}}},
+        "body.scope.area.latitude",
+    ),
     ({"scope": {"device_ids": []}}, "body.scope.device_ids"),
     ({"subject": "J. Doe"}, "body.subject"),
 ]

@@ -10,7 +10,7 @@ import pytest
 from services.retention.actions import images
 from shared.core.ids import id_digest
 from shared.core.permissions import Permission
-from shared.events import AccessAttempted, RecordsDisclosed
+from shared.events import AccessAttempted, Place, RecordsDisclosed
 from tests.integration.retention.conftest import JPEG, SOLANO, a_capture, a_read
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -345,6 +345,36 @@ async def test_a_purpose_narrowed_in_time_and_devices_hides_other_records(pictur
         for path in (f"/v1/reads/{reads[0].read_id}", f"/v1/captures/{capture.capture_id}"):
             assert (await retention.client.get(path, headers=headers)).status_code == 404
         await retention.search(403, plate="7ABC123", headers=headers)
+
+
+NEAR = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 800}
+FAR = {**NEAR, "latitude": SOLANO.latitude + 0.1}
+
+
+@pytest.mark.clause("468.6(b)/case-bound")
+async def test_a_purpose_narrowed_to_an_area_opens_records_within_it(pictured):
+    retention, capture, reads = pictured
+    other = a_read(
+        "7ABC123", NOON, device_id=uuid4(), place=Place(FAR["latitude"], FAR["longitude"], None)
+    )
+    await retention.store(other)
+    headers = scoped(retention, area=NEAR)
+    box = {"south": 39.925, "west": -122.182, "north": 39.93, "east": -122.176}
+    for area in (NEAR, {**NEAR, "radius_m": 400}, box):
+        assert await retention.plates(plate="7ABC*", area=area, headers=headers) == ["7ABC123"]
+    for beyond in ({}, {"area": {**NEAR, "radius_m": 900}}, {"area": FAR}):
+        refused = await retention.search(403, plate="7ABC*", headers=headers, **beyond)
+        assert (refused["code"], refused["params"]) == ("purpose_scope_exceeded", {"what": "area"})
+    get = retention.client.get
+    for path in (
+        f"/v1/reads/{reads[0].read_id}",
+        f"/v1/reads/{reads[0].read_id}/crop",
+        f"/v1/captures/{capture.capture_id}",
+        f"/v1/captures/{capture.capture_id}/image",
+    ):
+        assert (await get(path, headers=headers)).status_code == 200, path
+        assert (await get(path, headers=scoped(retention, area=FAR))).status_code == 404, path
+    assert (await get(f"/v1/reads/{other.read_id}", headers=headers)).status_code == 404
 
 
 @pytest.mark.clause("468.6(b)/case-bound")

@@ -466,12 +466,15 @@ WHILE = {
     "captured_from": (NOON - timedelta(hours=1)).isoformat(),
     "captured_to": (NOON + timedelta(minutes=30)).isoformat(),
 }
-SCOPE = {"plate": "7ABC123", "device_ids": [str(DEVICE)], **WHILE}
+NEAR = {"latitude": SOLANO.latitude, "longitude": SOLANO.longitude, "radius_m": 800}
+SCOPE = {"plate": "7ABC123", "device_ids": [str(DEVICE)], "area": NEAR, **WHILE}
 BEYOND = [
     {"device_ids": [str(DEVICE)]},
     {**SCOPE, "plate": "7ABC12?"},
     {**SCOPE, "lookalike": True},
     {**SCOPE, "device_ids": [str(DEVICE), str(OTHER)]},
+    {**SCOPE, "area": {**NEAR, "radius_m": 900}},
+    {name: value for name, value in SCOPE.items() if name != "area"},
     {**SCOPE, "captured_from": (NOON - timedelta(hours=2)).isoformat()},
     {name: value for name, value in SCOPE.items() if name != "captured_to"},
     {"read_ids": [str(OTHER)]},

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from services.retention.domain.area import Box, Circle, Polygon
 from services.retention.domain.criteria import (
     Criteria,
     Cursor,
@@ -17,6 +16,7 @@ from services.retention.domain.criteria import (
     within_retention,
 )
 from services.retention.store.locks import month_of, next_month
+from shared.core.areas import Box, Circle, Polygon
 from shared.core.errors import InvalidInput, NotAuthorised
 from shared.core.policy import Narrowness
 

@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 
-from services.retention.domain.area import Circle
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.holding import (
     check_awaits,
@@ -19,6 +18,7 @@ from services.retention.domain.holding import (
     is_wide,
     may_concern,
 )
+from shared.core.areas import Circle
 from shared.core.errors import Conflict, InvalidInput, NotAuthorised
 from shared.core.policy import Narrowness
 

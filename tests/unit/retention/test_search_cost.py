@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.retention.domain.area import Circle
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.search_cost import (
     MOST_COMPARED,
@@ -13,6 +12,7 @@ from services.retention.domain.search_cost import (
     is_heavy,
     share_of_vehicle,
 )
+from shared.core.areas import Circle
 from shared.core.errors import InvalidInput
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

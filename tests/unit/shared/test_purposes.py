@@ -59,7 +59,43 @@ def test_devices_must_all_be_in_the_scope():
             check({"device_ids": ["a", "b"]}, device_ids=asked)
 
 
-WHOLE = {"plate": "7ABC123", "device_ids": ["a"], **WINDOW}
+CIRCLE = {"latitude": 39.93, "longitude": -122.18, "radius_m": 1000}
+BOX = {"south": 39.92, "west": -122.19, "north": 39.94, "east": -122.17}
+WITHIN = {"latitude": 39.93, "longitude": -122.18, "radius_m": 800}
+
+
+@pytest.mark.parametrize("scope", [CIRCLE, BOX])
+def test_an_area_within_that_of_the_scope_is_inside_it(scope):
+    check({"area": scope}, area=scope)
+    check({"area": scope}, area=WITHIN)
+
+
+@pytest.mark.clause("468.6(b)/case-bound")
+@pytest.mark.parametrize("scope", [CIRCLE, BOX, {"points": [[-123, 39], [-121, 39], [-122, 41]]}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {**CIRCLE, "radius_m": 1200},
+        {**CIRCLE, "latitude": 39.95},
+        {**BOX, "west": -122.2},
+        {"points": [[-122.18, 39.93], [-122.17, 39.93], [-122.18, 39.95]]},
+        {**CIRCLE, "radius_m": float("nan")},
+        {**CIRCLE, "latitude": 10**400},
+        {"points": []},
+        {"radius_m": 5},
+        {},
+        [],
+        "",
+        7,
+        None,
+    ],
+)
+def test_an_area_beyond_that_of_the_scope_or_none_is_outside_it(scope, asked):
+    with pytest.raises(NotAuthorised, match="area"):
+        check({"area": scope}, area=asked)
+
+
+WHOLE = {"plate": "7ABC123", "device_ids": ["a"], "area": WITHIN, **WINDOW}
 
 
 def contains(scope, criteria):
@@ -88,6 +124,7 @@ def test_a_purpose_contains_criteria_within_each_of_its_limits():
         ({"device_ids": ["a"]}, {**WHOLE, "device_ids": ["a", "b"]}),
         (WINDOW, {**WHOLE, "captured_to": "2026-05-02T00:00:01Z"}),
         ({"area": {"radius_m": 5}}, WHOLE),
+        ({"area": {**WITHIN, "radius_m": 799}}, WHOLE),
         ({"moon": "full"}, WHOLE),
     ],
 )

@@ -8,7 +8,6 @@ from pydantic.config import JsonDict
 
 from services.retention.actions.holds import NewHold
 from services.retention.actions.purges import Proposal
-from services.retention.domain.area import MAX_RADIUS_M, Area, Box, Circle, Polygon
 from services.retention.domain.corrections import PlateSeen
 from services.retention.domain.criteria import Criteria
 from services.retention.domain.destruction import Kind
@@ -19,6 +18,7 @@ from shared.core.fields import Moment, storable
 from shared.core.regions import Region, parse_region
 from shared.core.types import PlateText
 from shared.core.vehicles import COLOURS, colour_named, make_named
+from shared.http.areas import AreaIn
 from shared.http.models import After, PlatePatternText, Reason, RequestBody, WholePlate
 
 Line = Annotated[
@@ -31,58 +31,11 @@ Line = Annotated[
 Sha256 = Annotated[
     str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True, strip_whitespace=True)
 ]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-
 _BY_PATTERN: JsonDict = {
     "plate": "7AB?1*",
     "captured_from": "2026-05-01T00:00:00Z",
     "captured_to": "2026-06-01T00:00:00Z",
 }
-
-
-class CircleIn(RequestBody):
-    """A circle around a point; degrees in WGS 84, the radius in metres."""
-
-    latitude: Latitude
-    longitude: Longitude
-    radius_m: Annotated[float, Field(gt=0, le=MAX_RADIUS_M, allow_inf_nan=False)]
-
-    def area(self) -> Area:
-        """Return the domain's area."""
-        return Circle(self.latitude, self.longitude, self.radius_m)
-
-
-class BoxIn(RequestBody):
-    """A rectangle between two parallels and two meridians, in degrees."""
-
-    south: Latitude
-    west: Longitude
-    north: Latitude
-    east: Longitude
-
-    def area(self) -> Area:
-        """Return the domain's area."""
-        return Box(self.south, self.west, self.north, self.east)
-
-
-_Point = Annotated[
-    tuple[Longitude, Latitude], Field(json_schema_extra={"items": {"type": "number"}})
-]
-# Linters and generators of clients require `items` of every array.
-
-
-class PolygonIn(RequestBody):
-    """A polygon of at least three [longitude, latitude] points, in GeoJSON's order."""
-
-    points: Annotated[list[_Point], Field(min_length=3, max_length=100)]
-
-    def area(self) -> Area:
-        """Return the domain's area."""
-        return Polygon(tuple(self.points))
-
-
-AreaIn = CircleIn | BoxIn | PolygonIn
 
 
 def _colour(text: str) -> str:
