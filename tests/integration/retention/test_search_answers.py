@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from services.retention.store import search as search_module
 from services.retention.store import search_plan
+from shared.core.areas import area_of
 from shared.core.ids import derive_id
 from shared.events import Place, Read
 from tests.integration.retention.conftest import ORI, a_read, started
@@ -165,9 +166,8 @@ def _somewhere(draw: random.Random, about: Read) -> dict[str, Any]:
 def _scope(draw: random.Random, body: dict[str, Any]) -> dict[str, Any]:
     """Return limits of a purpose that allow the question and may narrow its answer."""
     limits = [{name: body[name]} for name in ("captured_from", "captured_to")]
-    limits.append(
-        {"area": {"south": SOUTH, "west": WEST, "north": SOUTH + SIDE / 2, "east": WEST + SIDE}}
-    )
+    if "area" in body:
+        limits.append({"area": area_of(body["area"]).bounds._asdict()})
     if "plate" in body:
         limits.append({"plate": body["plate"]})
     if "device_ids" in body:
