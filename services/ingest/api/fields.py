@@ -31,6 +31,7 @@ from shared.core.errors import (
 )
 from shared.core.problem_codes import Common
 from shared.events import Place
+from shared.http.areas import Latitude, Longitude
 from shared.http.models import Reason, RequestBody
 from shared.http.multipart import MultipartCallbacks
 
@@ -59,8 +60,8 @@ Rate = Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)]
 class PlaceIn(RequestBody):
     """Position of a fixed camera: WGS 84 degrees, heading clockwise from north."""
 
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, examples=[39.9277])]
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, examples=[-122.1792])]
+    latitude: Annotated[Latitude, Field(examples=[39.9277])]
+    longitude: Annotated[Longitude, Field(examples=[-122.1792])]
     heading_deg: Annotated[float | None, Field(ge=0, lt=360, examples=[90])] = None
 
     def place(self) -> Place:

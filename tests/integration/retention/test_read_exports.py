@@ -356,6 +356,15 @@ async def test_a_purpose_for_a_plate_does_not_cover_its_look_alikes(filled):
     await export(filled, 403, plate="7ABC120", lookalike=True, headers=headers)
 
 
+@pytest.mark.clause("468.6(b)/case-bound")
+async def test_a_purpose_for_an_area_covers_an_export_of_what_lies_within(filled):
+    area = {"latitude": 39.9277, "longitude": -122.1792, "radius_m": 400}
+    headers = headers_of(filled, {"area": area})
+    reads, _ = lines(await export(filled, area=area, headers=headers))
+    assert len(reads) == 10
+    await export(filled, 403, area={**area, "radius_m": 500}, headers=headers)
+
+
 @pytest.mark.clause("468.2/official-use")
 @pytest.mark.clause("468.3.1(d)/exports")
 async def test_the_search_permission_does_not_allow_exports(filled):
