@@ -93,6 +93,14 @@ COMMANDS: Mapping[str, Entry] = {
         ("local.commands.administer:NOTICES", "services.audit.__main__:COMMANDS.notices"),
         "run it in a container of audit",
     ),
+    "alert-notices": Entry(
+        "List urgent alerts' notices that were not delivered; replay them, or send a test.",
+        (
+            "local.commands.administer:ALERT_NOTICES",
+            "services.hotlist.__main__:COMMANDS.alert-notices",
+        ),
+        "run it in a container of hotlist",
+    ),
     "verify-policy": Entry(
         "Load a policy file as services do, and name its fault.",
         ("plateward.policy:verify_policy_command",),

@@ -199,10 +199,11 @@ PIPELINE = Dashboard(
             ),
             Panel(
                 title="Dead letters",
-                about="Events put aside in an hour; findings that a receiver did not accept, until they are replayed.",
+                about="Events put aside in an hour; findings and urgent alerts that a receiver did not accept, until they are replayed.",
                 queries={
                     "{{group}} {{topic}}": "sum by (group, topic) (increase(alpr_dead_letters_total[1h]))",
                     "findings by {{receiver}}": "max by (receiver) (alpr_findings_dead_lettered) > 0",
+                    "urgent alerts by {{receiver}}": "max by (receiver) (alpr_announcements_dead_lettered) > 0",
                 },
                 width=6,
             ),

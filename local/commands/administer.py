@@ -9,6 +9,7 @@ import click
 from local.stack.data import environment
 from local.stack.process import LocalError
 from services.audit.__main__ import COMMANDS as OF_AUDIT
+from services.hotlist.__main__ import COMMANDS as OF_HOTLIST
 from services.identity.__main__ import COMMANDS as OF_IDENTITY
 from services.retention.__main__ import COMMANDS as OF_RETENTION
 from shared.service.command import Unfinished
@@ -48,3 +49,4 @@ ROTATE_KEY = {
     "retention": on_stack("retention", OF_RETENTION["rotate-key"]),
 }
 NOTICES = on_stack("audit", OF_AUDIT["notices"])
+ALERT_NOTICES = on_stack("hotlist", OF_HOTLIST["alert-notices"])

@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     Field,
     SecretStr,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from services.audit.domain.recount import Cadence
 from shared.core.fields import KEY_BYTES, SecretKey, SecretKeys, is_key, key_bytes, keys_of
-from shared.core.links import Given, is_this_machine
+from shared.core.links import Given
 from shared.core.signed_notes import Signer
 from shared.core.vault import Vault
 from shared.kafka.event_mac import MacKey
 from shared.kafka.mac_settings import MacSettings
 from shared.kafka.topics import TOPICS
-from shared.mail.server import MailServer, server_of
+from shared.mail.server import server_of
+from shared.notices.receivers import Addresses, check_recipient, encrypted
 from shared.objects.settings import ObjectSettings
 from shared.postgres.settings import DatabaseSettings
 from shared.service.settings import ApiSettings
@@ -45,7 +44,6 @@ def _mac_keys(value: SecretStr) -> SecretStr:
 
 
 _KEY = re.compile(r"(?P<service>[a-z]+):(?P<key>[A-Za-z0-9+/]+=*)(@(?P<until>\S+))?")
-_ADDRESS = re.compile(r"[^\s@,]+@[^\s@,]+")
 _AUDITED = frozenset(s for topic in TOPICS.values() if topic.audited for s in topic.producers)
 PRODUCERS = frozenset(service for topic in TOPICS.values() for service in topic.producers)
 """Services that publish events."""
@@ -178,33 +176,26 @@ class NoticeSettings(DatabaseSettings):
     """The dead-man switch outside the department, which gets a POST each minute while the log is appended and signed in
     time; empty for none. https, or this machine."""
 
-    @field_validator("audit_console_url", "audit_notice_url", "audit_heartbeat_url")
-    @classmethod
-    def _encrypted(cls, url: str, info: ValidationInfo) -> str:
-        """Refuse an address to which another machine's traffic would go unencrypted."""
-        address = urlsplit(url)
-        on_this_machine = address.scheme == "http" and is_this_machine(address.hostname or "")
-        if url and not on_this_machine and (address.scheme != "https" or not address.hostname):
-            name = str(info.field_name).upper()
-            raise ValueError(f"{name} is https://host/path (or http:// on this machine)")
-        return url
+    _encrypted = field_validator("audit_console_url", "audit_notice_url", "audit_heartbeat_url")(
+        encrypted
+    )
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:
         """Refuse a mail server without TLS, sender or recipient."""
-        if self.mail_server is not None and not _ADDRESS.fullmatch(self.audit_mail_to):
-            raise ValueError("AUDIT_MAIL_TO must be the one address that gets findings")
+        check_recipient("AUDIT", self.notice_addresses)
         return self
 
     @property
-    def mail_server(self) -> MailServer | None:
-        """The mail server, or None where no mail is sent."""
-        return server_of("AUDIT", self.audit_mail_url, self.audit_mail_from)
-
-    @property
-    def notice_keys(self) -> list[bytes]:
-        """The keys that sign notices."""
-        return [key_bytes(key) for key in keys_of(self.audit_notice_secret)]
+    def notice_addresses(self) -> Addresses:
+        """Where notices go."""
+        return Addresses(
+            self.audit_notice_url,
+            self.audit_notice_token,
+            [key_bytes(key) for key in keys_of(self.audit_notice_secret)],
+            server_of("AUDIT", self.audit_mail_url, self.audit_mail_from),
+            self.audit_mail_to,
+        )
 
 
 class Settings(SigningSettings, NoticeSettings, ApiSettings, ObjectSettings):

@@ -13,6 +13,7 @@ from services.hotlist.settings import Settings
 from services.hotlist.store.lists import CHANNEL as LISTS_CHANNEL
 from services.hotlist.store.raised import CHANNEL as ALERTS_CHANNEL
 from services.hotlist.store.standings import CHANNEL as HITS_CHANNEL
+from services.hotlist.workers.announcing import announcing_tasks
 from services.hotlist.workers.broadcast import Broadcaster, Encode, EncodeEnd
 from services.hotlist.workers.hit_changes import HitChanges
 from services.hotlist.workers.index_refresh import Refresher
@@ -20,6 +21,7 @@ from services.hotlist.workers.matcher import Matcher
 from services.hotlist.workers.month_counts import MonthCounter
 from services.hotlist.workers.notices import Notices
 from shared.core.errors import Unavailable
+from shared.core.periodic import PeriodicTask
 from shared.events.signed_captures import CaptureProofs
 from shared.postgres.month_secrets import MonthSecrets
 from shared.postgres.unit_of_work import UnitOfWork
@@ -50,6 +52,9 @@ class HotlistService(ApiService):
     matcher: Matcher
     notices: Notices
     month_report: MonthReport
+    announcing: Sequence[PeriodicTask]
+    """Sends urgent alerts to the department's receivers, one task each."""
+
     uploads: Semaphore = field(default_factory=lambda: Semaphore(MAX_UPLOADS))
     """Limits the uploads in progress; an upload holds it until it has arrived."""
 
@@ -65,11 +70,13 @@ class HotlistService(ApiService):
         )
         refresher = Refresher(runtime, settings)
         broadcaster = Broadcaster(runtime, settings, encode, encode_end)
-        matcher = Matcher(runtime, settings, refresher, broadcaster.task.wake, own, secrets)
+        announcing = tuple(announcing_tasks(runtime, settings))
+        raised = (broadcaster.task.wake, *(task.wake for task in announcing))
+        matcher = Matcher(runtime, settings, refresher, raised, own, secrets)
         hit_changes = HitChanges(runtime, settings)
         channels = {
             LISTS_CHANNEL: (refresher.task.wake, hit_changes.task.wake),
-            ALERTS_CHANNEL: (broadcaster.task.wake,),
+            ALERTS_CHANNEL: raised,
             HITS_CHANNEL: (hit_changes.task.wake,),
         }
         notices = Notices(settings.database_link(), channels, own)
@@ -85,10 +92,11 @@ class HotlistService(ApiService):
             matcher,
             notices,
             month_report,
+            announcing,
         )
 
     def tasks(self) -> Sequence[Task]:
-        """Return the tasks: secrets, the index, alert streams, changes of hits, notices, and counts of a month."""
+        """Return the tasks: secrets, the index, alert streams and their changes, notices, counts, announcements."""
         return (
             self.secrets.reloading,
             self.refresher.task,
@@ -96,6 +104,7 @@ class HotlistService(ApiService):
             self.hit_changes.task,
             self.notices.task,
             self.month_report.task,
+            *self.announcing,
         )
 
     @contextmanager

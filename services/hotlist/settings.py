@@ -1,16 +1,68 @@
 """Hotlist's settings, read from its environment; built once, in main."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from shared.core.fields import SecretKey, SecretKeys, key_bytes, keys_of
+from shared.core.links import Given
 from shared.core.vault import Vault
+from shared.mail.server import server_of
+from shared.notices.receivers import Addresses, check_recipient, encrypted
 from shared.objects.settings import ObjectSettings
+from shared.postgres.settings import DatabaseSettings
 from shared.service.settings import ApiSettings, CaptureSettings
 
 
-class Settings(ApiSettings, ObjectSettings, CaptureSettings):
+class NoticeSettings(DatabaseSettings):
+    """The settings to announce urgent alerts to the department (ADR-0143)."""
+
+    hotlist_console_url: str = ""
+    """The console's address, to whose pages of hits announcements link; empty for no link."""
+
+    hotlist_notice_url: str = ""
+    """The address that gets urgent alerts by HTTP POST: a webhook of dispatch or of a pager. https, or this machine."""
+
+    hotlist_notice_token: Annotated[SecretStr | None, Given] = None
+    """Sent as `Authorization: Bearer` with each POST."""
+
+    hotlist_notice_secret: SecretKeys = SecretStr("")
+    """Base64 of 32 random bytes, which the receiver has too: signs each POST (Standard Webhooks). While it changes, the
+    coming and the former one, separated by a space: each POST then has both signatures."""
+
+    hotlist_mail_url: SecretStr = SecretStr("")
+    """The server that mails urgent alerts: smtps://user:password@host, or smtp+starttls://; empty for no mail."""
+
+    hotlist_mail_from: str = ""
+    """The sender address of those mails."""
+
+    hotlist_mail_to: str = ""
+    """Their recipient: one address, such as a pager's."""
+
+    hotlist_notice_hours: Annotated[float, Field(gt=0)] = 2.0
+    """An announcement that its receiver has not accepted for so long after the first attempt becomes a dead letter."""
+
+    _encrypted = field_validator("hotlist_console_url", "hotlist_notice_url")(encrypted)
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Self:
+        """Refuse a mail server without TLS, sender or recipient."""
+        check_recipient("HOTLIST", self.notice_addresses)
+        return self
+
+    @property
+    def notice_addresses(self) -> Addresses:
+        """Where announcements go."""
+        return Addresses(
+            self.hotlist_notice_url,
+            self.hotlist_notice_token,
+            [key_bytes(key) for key in keys_of(self.hotlist_notice_secret)],
+            server_of("HOTLIST", self.hotlist_mail_url, self.hotlist_mail_from),
+            self.hotlist_mail_to,
+        )
+
+
+class Settings(NoticeSettings, ApiSettings, ObjectSettings, CaptureSettings):
     """Common settings, and hotlist's own (`HOTLIST_…`)."""
 
     hotlist_id_key: SecretKey

@@ -50,7 +50,7 @@ BESIDE_PAGES = {
 }  # fmt: skip
 """Of a client's `api`, beside modules with routes: cookies, forms, templates, and a person's request."""
 
-DOMAIN_MAY = ("shared.core", "shared.events")
+DOMAIN_MAY = ("shared.core", "shared.events", "shared.notices.message")
 MACHINERY_OF_CORE = ("shared.core.logs", "shared.core.patience", "shared.core.periodic")
 """Of `shared.core`, what waits, repeats or writes log lines."""
 LIBRARIES_OF_DOMAIN = {

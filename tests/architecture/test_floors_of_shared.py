@@ -17,6 +17,7 @@ ROOMS = (
     "accounts",
     "limits",
     "service",
+    "notices",
     "access",
     "http",
     "testing",

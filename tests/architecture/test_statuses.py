@@ -12,7 +12,7 @@ KNOW_STATUSES = {
     "shared/limits/body_limit.py": "refuses a body while it comes in, before FastAPI could turn an error into a 400",
     "shared/limits/limiter.py": "answers before the guard, and counts what the app answered",
     "shared/objects/setup.py": "a client: reads what the object store answers",
-    "services/audit/actions/notices.py": "a client: reads what the receivers of findings answer",
+    "shared/notices/receivers.py": "a client: reads what the receivers of notices answer",
     "services/console/actions/errors.py": "a client: reads what the services answer",
     "services/console/actions/services.py": "a client: reads what the services answer",
     "services/console/actions/sessions.py": "a client: a session ends where identity refuses it",

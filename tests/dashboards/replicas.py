@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 
 from local.stack.servers import Service, service
 from shared.testing import eventually
+from tests.dashboards.servers import Receiver
 from tests.dashboards.site import Site
 
 READY_WITHIN_S = 120.0
@@ -20,6 +22,20 @@ async def alerts_unanswered(site: Site) -> AsyncIterator[None]:
         yield
     finally:
         await asyncio.to_thread(strict.stop)
+
+
+@asynccontextmanager
+async def dispatch_refuses(site: Site) -> AsyncIterator[None]:
+    """Start another replica of hotlist, whose receiver of urgent alerts is down for a while."""
+    dispatch = site.until_the_end.enter_context(Receiver())
+    dispatch.answer = HTTPStatus.SERVICE_UNAVAILABLE
+    announcing = await replica(site, "hotlist", {"HOTLIST_NOTICE_URL": f"{dispatch.url}/alerts"})
+    site.until_the_end.callback(announcing.stop)
+    await observe(site, "hotlist", announcing)
+    try:
+        yield
+    finally:
+        dispatch.answer = HTTPStatus.OK
 
 
 async def replica(site: Site, name: str, settings: Mapping[str, str], port: int = 0) -> Service:

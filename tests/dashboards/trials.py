@@ -39,7 +39,7 @@ from tests.dashboards.posts import (
     turned_camera,
     undecodable,
 )
-from tests.dashboards.replicas import alerts_unanswered
+from tests.dashboards.replicas import alerts_unanswered, dispatch_refuses
 from tests.dashboards.site import Trial, repeated
 
 TRIALS = (
@@ -73,6 +73,7 @@ TRIALS = (
     Trial("the object store is away", ("ObjectStoreDown",), objects_away),
     Trial("the audit log stands still", ("AuditLogBehind",), stopped("audit")),
     Trial("no one takes urgent alerts", ("AlertsUnanswered",), alerts_unanswered),
+    Trial("dispatch's receiver is down", ("AnnouncementsUndelivered",), dispatch_refuses),
     Trial("hotlist hung for a while", ("AlertsSlow",), hung_for("hotlist", 20)),
     Trial(
         "Kafka hangs",

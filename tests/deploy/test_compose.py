@@ -33,6 +33,7 @@ from local.stack.keys import UNDER_THE_ROOT
 from local.stack.postgres import _SETTINGS as EMBEDDED
 from local.stack.postgres import ROLE, role_of
 from local.stack.services import APIS, PAGES, WORKERS
+from services.hotlist.settings import NoticeSettings
 from shared.core.certificates import Roots, Trust, signer
 from shared.kafka.acls import principals
 from shared.kafka.settings import KafkaSettings
@@ -517,6 +518,16 @@ def test_only_named_containers_reach_the_outside() -> None:
         "proxy": ["outside"],
     }
     assert container("proxy")["networks"] == ["edge", "outside"]
+
+
+def test_announcements_open_a_way_out_for_hotlist_alone_where_a_department_wants_them() -> None:
+    override = yaml.safe_load((ROOT / "deploy/compose/announcements.yaml").read_text())
+    assert override["networks"] == {"announcements": None}
+    [(name, how)] = override["services"].items()
+    assert (name, how["networks"]) == ("hotlist", ["announcements"])
+    addresses = set(NoticeSettings.model_fields) - set(DatabaseSettings.model_fields)
+    given = {one.lower() for one in how["environment"]}
+    assert given == {one for one in addresses if one != "hotlist_notice_hours"}
 
 
 def test_the_volume_setup_container_does_not_change_owners_recursively() -> None:

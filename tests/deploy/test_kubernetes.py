@@ -541,6 +541,14 @@ def test_only_audit_reaches_the_receiver_of_findings() -> None:
     assert [port["port"] for port in way["ports"]] == [443]
 
 
+def test_only_hotlist_reaches_the_receivers_of_urgent_alerts() -> None:
+    announcements = of_kind("NetworkPolicy")["allow-announcements"]["spec"]
+    assert announcements["podSelector"] == {"matchLabels": {NAME: "hotlist"}}
+    assert announcements["policyTypes"] == ["Egress"]
+    [way] = announcements["egress"]
+    assert [port["port"] for port in way["ports"]] == [443, 465, 587]
+
+
 def test_only_identity_and_audit_reach_the_mail_server() -> None:
     mail = of_kind("NetworkPolicy")["allow-mail"]["spec"]
     chosen = {"key": NAME, "operator": "In", "values": ["audit", "identity"]}

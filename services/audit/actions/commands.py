@@ -23,7 +23,7 @@ from services.audit.actions.audit_reports import differences
 from services.audit.actions.checkpointing import Checkpointer
 from services.audit.actions.exports import Begun
 from services.audit.actions.figures_command import figures_command
-from services.audit.actions.notice_commands import notices_command
+from services.audit.actions.notice_commands import NOTICES
 from services.audit.actions.redraw import Redraw
 from services.audit.actions.verify import lines_of, verify_export, verify_stored
 from services.audit.domain.exports import WantedExport
@@ -374,6 +374,6 @@ COMMANDS = by_name(
     _export,
     _rotate_key,
     _keygen,
-    notices_command,
+    NOTICES,
     figures_command,
 )

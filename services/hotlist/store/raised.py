@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.hotlist.domain.hits import URGENT
 from services.hotlist.domain.passes import Pass, Passes
 from services.hotlist.domain.rating import Candidate, Listed
 from shared.events import Actor
@@ -59,10 +60,12 @@ HIT_COLUMNS = (
     " region_listed, entry, differences, warnings, box, crop_key, image_key, first_at, last_at, sightings,"
     " traceparent"
 )
-# One statement keeps the lock short: it costs one round trip.
+# One statement keeps the lock short: it costs one round trip. Urgent alerts are announced beside open pages, too.
 _ADD = text(
     f"WITH raised AS (INSERT INTO hits ({HIT_COLUMNS}) SELECT {HIT_COLUMNS}"  # noqa: S608 - names from this file
-    " FROM jsonb_populate_recordset(NULL::hits, CAST(:hits AS jsonb)) RETURNING hit_id),"
+    " FROM jsonb_populate_recordset(NULL::hits, CAST(:hits AS jsonb)) RETURNING hit_id, tier, late, raised_at),"
+    " announced AS (INSERT INTO announcements (hit_id, kind, at)"
+    f" SELECT hit_id, 'raised', raised_at FROM raised WHERE tier = '{URGENT}' AND NOT late),"
     " seen AS (INSERT INTO sightings SELECT *"
     " FROM jsonb_populate_recordset(NULL::sightings, CAST(:sightings AS jsonb)))"
     " SELECT pg_notify(:channel, :sender) WHERE EXISTS (SELECT FROM raised)"

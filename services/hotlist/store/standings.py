@@ -51,11 +51,39 @@ _COUNT = text(
     "SELECT count(*) FILTER (WHERE standing <> present) AS changed, count(*) FILTER (WHERE unanswered) AS unanswered"
     f" FROM ({_COMPARED}) c"
 )
+
+
+def _has(standing: str, word: str) -> str:
+    """Return the condition that a standing has a word."""
+    return f"'{word}' = ANY (string_to_array({standing}, ' '))"
+
+
+def _cautions(standing: str) -> str:
+    """Return the words of a standing that are reasons to doubt the hit."""
+    return (
+        f"ARRAY(SELECT w FROM unnest(string_to_array({standing}, ' ')) w"
+        f" WHERE w NOT IN ('verified', '{UNANSWERED}', '{UNFINISHED}') AND w NOT LIKE 'acknowledged:%')"
+    )
+
+
+# Which changes are announced beside open pages, too. A caution concerns those who were called, and who took the alert.
+_ANNOUNCED = f"""
+    ('{UNANSWERED}', {_has("r.present", UNANSWERED)} AND NOT {_has("r.standing", UNANSWERED)}),
+    ('{UNFINISHED}', {_has("r.present", UNFINISHED)} AND NOT {_has("r.standing", UNFINISHED)}),
+    ('caution', NOT {_cautions("r.present")} <@ {_cautions("r.standing")}
+        AND (r.tier = '{URGENT}' OR r.present LIKE '%acknowledged:%'))
+"""
 _RENEW = text(
     f"""
-    UPDATE hits SET standing = c.present, changed_seq = nextval(pg_get_serial_sequence('hits', 'seq'))
-    FROM ({_COMPARED}) c WHERE hits.hit_id = c.hit_id AND hits.standing <> c.present
-        AND hits.purged_at IS NULL
+    WITH renewed AS (
+        UPDATE hits SET standing = c.present, changed_seq = nextval(pg_get_serial_sequence('hits', 'seq'))
+        FROM ({_COMPARED}) c WHERE hits.hit_id = c.hit_id AND hits.standing <> c.present
+            AND hits.purged_at IS NULL
+        RETURNING hits.hit_id, hits.tier, c.standing, c.present
+    )
+    INSERT INTO announcements (hit_id, kind, at)
+    SELECT r.hit_id, a.kind, :now FROM renewed r CROSS JOIN LATERAL (VALUES {_ANNOUNCED}) a (kind, holds)
+    WHERE a.holds
     """
 )
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from prometheus_client import Gauge
 
 from services.hotlist.settings import Settings
+from services.hotlist.store.announcements import Announcements
 from services.hotlist.store.standings import Standings
 from shared.core.periodic import PeriodicTask
 from shared.service.api_runtime import ApiRuntime
@@ -41,4 +42,5 @@ class HitChanges:
                 answer_by=now - self._answer_within,
                 finish_by=now - self._finish_within,
             )
+            await Announcements(connection).forget(now - self._patrol)
         UNANSWERED.set(compared.unanswered)

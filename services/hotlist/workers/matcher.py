@@ -53,7 +53,7 @@ class Matcher:
         runtime: ApiRuntime,
         settings: Settings,
         refresher: Refresher,
-        raised: Callable[[], None],
+        raised: Sequence[Callable[[], None]],
         sender: str,
         secrets: MonthSecrets,
     ) -> None:
@@ -98,7 +98,8 @@ class Matcher:
                         self._runtime.service,
                         *(_event(m, now, late=self._is_late(m, now)) for m in new),
                     )
-            self._raised()
+            for wake in self._raised:
+                wake()
 
     async def _not_purged(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return the candidates without those of months whose records are destroyed, which raise no hits."""

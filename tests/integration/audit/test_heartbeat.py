@@ -8,7 +8,7 @@ from services.audit.workers.heartbeat import EVERY_S, Heartbeat
 from services.audit.workers.scheduler import Scheduler
 from shared.core.errors import DependencyDown
 from tests.integration.audit.conftest import an_attempt
-from tests.integration.audit.receivers import receiving
+from tests.integration.receivers import receiving
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.clause("468.3.1(c)/heartbeat")]
 

@@ -16,20 +16,23 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import text
 
 from services.audit.__main__ import COMMANDS
-from services.audit.actions.notices import WHOLE_TIMEOUT_S, receivers_of
+from services.audit.actions.notices import notices_of
 from services.audit.domain.findings import a_finding
-from services.audit.domain.notices import Notice, signed_headers
+from services.audit.domain.notices import message_of
 from services.audit.settings import Settings
 from services.audit.spec import SPEC
 from services.audit.store.findings import Findings
-from services.audit.store.notices import Notices
-from services.audit.workers.notices import LEASE, NoticeSender
+from services.audit.store.notices import FINDINGS
 from shared.core.errors import Unavailable
 from shared.mail.sending import TIMEOUT_S
+from shared.notices.receivers import WHOLE_TIMEOUT_S, Mailbox, Webhook, receivers_of
+from shared.notices.sender import NoticeSender
+from shared.notices.signing import signed_headers
+from shared.notices.store import Notices
 from shared.postgres.database import Database
 from shared.service.command import status_of
-from tests.integration.audit.receivers import receiving
 from tests.integration.migrating import made_anew, moved_to
+from tests.integration.receivers import receiving
 
 pytestmark = pytest.mark.enable_socket
 
@@ -68,7 +71,9 @@ def senders(app, runtime, changed):
 
     def make(**changes):
         settings = changed(**changes)
-        return {r.name: NoticeSender(runtime, settings, r) for r in receivers_of(settings)}
+        notices = notices_of(settings)
+        receivers = receivers_of(settings.notice_addresses)
+        return {one.name: NoticeSender(runtime, notices, one) for one in receivers}
 
     return make
 
@@ -370,15 +375,16 @@ async def test_a_refusal_after_many_attempts_without_an_answer_is_the_first_of_f
 
 @pytest.mark.clause("468.3.1(c)/dead-notice")
 async def test_an_answer_below_500_refuses_for_good_unless_it_asks_to_try_later(changed, receiver):
-    [webhook] = receivers_of(changed())
+    [webhook] = receivers_of(changed().notice_addresses)
+    message = message_of(UUID(int=1), (), "")
     refused = {}
     for status in (301, 401, 404, 408, 410, 429, 500, 503):
         receiver.status = status
-        fault = await webhook.deliver(Notice(UUID(int=1), ()), datetime.now(UTC))
+        fault = await webhook.deliver(message, datetime.now(UTC))
         refused[status] = fault.refused
     assert {status for status, for_good in refused.items() if for_good} == {301, 401, 404, 410}
     receiver.status = 202
-    assert await webhook.deliver(Notice(UUID(int=1), ()), datetime.now(UTC)) is None
+    assert await webhook.deliver(message, datetime.now(UTC)) is None
 
 
 @pytest.mark.clause("468.3.1(c)/dead-notice")
@@ -410,7 +416,7 @@ async def test_a_notice_that_one_of_two_processes_delivered_is_no_dead_letter(
     """A slow attempt outlasts its lease, so that another process gives the notice up meanwhile."""
     await find()
     async with runtime.db.begin() as connection:
-        notices, now = Notices(connection), clock.now()
+        notices, now = Notices(connection, FINDINGS), clock.now()
         await notices.gather("webhook", UUID(int=7), now, 100)
         if first == "sent":
             await notices.sent(UUID(int=7), now)
@@ -483,7 +489,8 @@ async def test_a_notice_holds_at_most_a_hundred_findings(runtime, sender, receiv
 
 def test_an_attempt_ends_before_another_process_makes_the_next():
     mail_s = 10 * TIMEOUT_S  # greeting, names, TLS, login, sender, recipient, text
-    assert timedelta(seconds=max(WHOLE_TIMEOUT_S, mail_s)) < LEASE
+    assert timedelta(seconds=WHOLE_TIMEOUT_S) < Webhook.lease
+    assert timedelta(seconds=mail_s) < Mailbox.lease
 
 
 async def test_after_a_crash_in_an_attempt_the_notice_is_sent_again_under_its_id(
@@ -491,11 +498,11 @@ async def test_after_a_crash_in_an_attempt_the_notice_is_sent_again_under_its_id
 ):
     await find()
     async with runtime.db.begin() as connection:
-        notices, now = Notices(connection), clock.now()
+        notices, now = Notices(connection, FINDINGS), clock.now()
         await notices.gather("webhook", UUID(int=7), now, 100)
-        assert await notices.claim("webhook", now, now + LEASE) is not None
+        assert await notices.claim("webhook", now, now + Webhook.lease) is not None
     assert await sender.send() == 0, "another process is making an attempt"
-    clock.advance(seconds=LEASE.total_seconds())
+    clock.advance(seconds=Webhook.lease.total_seconds())
     assert await sender.send() == 1
     assert receiver.got[0].headers["webhook-id"] == str(UUID(int=7))
 
@@ -567,14 +574,14 @@ async def test_an_upgrade_keeps_what_was_delivered_and_what_waits(database_url, 
         await connection.execute(add, {"attempts": 3, "sent": False, "fault": "ConnectError"})
         await connection.run_sync(moved_to, migrations, "head")
     async with db.begin() as connection:
-        notices = Notices(connection)
+        notices = Notices(connection, FINDINGS)
         assert (await notices.counts("webhook")).waiting == 1
         [waiting] = await notices.undelivered()
         assert (waiting.receiver, waiting.attempts, waiting.fault) == ("webhook", 3, "ConnectError")
         now = datetime.now(UTC) + timedelta(minutes=1)
         claimed = await notices.claim("webhook", now, now)
         assert claimed is not None
-        [finding] = claimed.notice.findings
-        assert (finding.kind, claimed.notice.notice_id) == ("log_gap", finding.finding_id)
+        [finding] = claimed.items
+        assert (finding.kind, claimed.notice_id) == ("log_gap", finding.finding_id)
         assert await notices.claim("webhook", now - timedelta(days=1), now) is None
     await db.close()

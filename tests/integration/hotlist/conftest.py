@@ -40,8 +40,8 @@ DEVICE = UUID("00000000-0000-4000-8000-0000000000d1")
 
 
 TABLES = (
-    "set_aside, feeds, lists, snapshots, versions, activations, entries, hits, sightings, acknowledgements,"
-    " verifications, dispositions, outvoted, corrected, month_secrets"
+    "set_aside, feeds, lists, snapshots, versions, activations, entries, hits, sightings, acknowledgements, announcements,"
+    " announcement_notices, notices, verifications, dispositions, outvoted, corrected, month_secrets"
 )
 
 
