@@ -37,18 +37,18 @@ def choose(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
     return [(plate, *KINDS[number % len(KINDS)]) for number, plate in enumerate(chosen)]
 
 
-def as_csv(entries: Sequence[tuple[str, str, str]]) -> str:
-    """Return the entries as the CSV to upload."""
+def as_csv(entries: Sequence[tuple[str, str, str]], state: str = "") -> str:
+    """Return the entries, all of one state if it is known, as the CSV to upload."""
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(("plate", "record_kind", "reason", "entering_reference"))
+    table.writerow(("plate", "record_kind", "reason", "entering_reference", "state"))
     for number, entry in enumerate(entries, start=1):
-        table.writerow((*entry, f"26-{number:06d}"))
+        table.writerow((*entry, f"26-{number:06d}", state))
     return text.getvalue()
 
 
 async def put_in_force(
-    person: Person, entries: Sequence[tuple[str, str, str]], name: str = NAME
+    person: Person, entries: Sequence[tuple[str, str, str]], name: str = NAME, state: str = ""
 ) -> str:
     """Create the list, upload it, activate the version for a declared purpose; returns the list's name."""
     made = await person.must(
@@ -57,7 +57,7 @@ async def put_in_force(
     path = f"/v1/lists/{made['list_id']}"
     version = await person.must(
         "hotlist", "POST", f"{path}/versions",
-        content=as_csv(entries).encode(), headers={"Content-Type": "text/csv"},
+        content=as_csv(entries, state).encode(), headers={"Content-Type": "text/csv"},
     )  # fmt: skip
     active = await person.must(
         "hotlist", "POST", f"{path}/versions/{version['version']}/activation",

@@ -194,7 +194,7 @@ async def run(
             async with Api(up.urls) as api:
                 department = await seed(api, Embedded(folder / "stack"))
                 listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
-                await put_in_force(department.investigator, listed)
+                await put_in_force(department.investigator, listed, state="CA")  # or none is urgent
                 load = Load(up.urls["ingest"], ssl.create_default_context(), department, draw)
                 async with watched(folder, programs, dict(up.urls), traces) as outside:
                     with contextlib.ExitStack() as until_the_end:
