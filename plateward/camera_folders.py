@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -30,6 +31,9 @@ class CameraFolder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zone: str = "UTC"
     """The IANA zone of times in names."""
 
+    faces_deg: float | None = None
+    """Of a camera in a vehicle: where it looks, clockwise from the front. Its pictures get their places by GPS."""
+
     def times(self) -> TimeInName | None:
         """Return the form of the names, if they have the time. Raises: ValueError naming what is wrong."""
         if self.time_in_name is None:
@@ -52,6 +56,23 @@ class CameraFolders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str | None = None
     """None: the embedded stack that runs here."""
 
+    gpsd: str | None = None
+    """Host and port of the gpsd of the vehicle that carries the cameras with `faces_deg`."""
+
+    def gpsd_address(self) -> tuple[str, int] | None:
+        """Return where gpsd answers, None if it is not named. Raises: ValueError with what is allowed."""
+        if self.gpsd is None:
+            return None
+        wanted = ValueError("gpsd: give host and port, such as 127.0.0.1:2947")
+        try:
+            address = urlsplit(f"//{self.gpsd}")
+            host, port = address.hostname, address.port
+        except ValueError:
+            raise wanted from None
+        if not host or port is None or address.netloc != self.gpsd:
+            raise wanted
+        return host, port
+
 
 def read_folders(path: Path) -> CameraFolders:
     """Read the file; folders and files in it are named from its own folder. Raises: Unfinished, naming its fault."""
@@ -67,9 +88,18 @@ def read_folders(path: Path) -> CameraFolders:
     if read.url is not None and not is_address(read.url):
         raise Unfinished(f"{path}: url: give an address, such as https://alpr.example.gov/ingest")
     base = path.absolute().parent
+    try:
+        address = read.gpsd_address()
+    except ValueError as exc:
+        raise Unfinished(f"{path}: {exc}") from None
     cameras = {name: _checked(path, name, one, base) for name, one in read.cameras.items()}
     _check_apart(path, cameras)
-    return CameraFolders(cameras, read.url)
+    in_vehicle = [name for name, one in cameras.items() if one.faces_deg is not None]
+    if in_vehicle and address is None:
+        raise Unfinished(f"{path}: {in_vehicle[0]}: faces_deg needs gpsd, the host and port of it")
+    if address is not None and not in_vehicle:
+        raise Unfinished(f"{path}: gpsd: give faces_deg of the cameras in the vehicle")
+    return CameraFolders(cameras, read.url, read.gpsd)
 
 
 def _checked(path: Path, name: str, one: CameraFolder, base: Path) -> CameraFolder:
@@ -79,6 +109,8 @@ def _checked(path: Path, name: str, one: CameraFolder, base: Path) -> CameraFold
     )
     if not one.folder.is_dir():
         raise Unfinished(f"{path}: {name}: {one.folder} is no folder")
+    if one.faces_deg is not None and not 0 <= one.faces_deg < 360:
+        raise Unfinished(f"{path}: {name}: faces_deg: give degrees from 0 to below 360")
     try:
         one.times()
     except ValueError as exc:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from plateward.answers import Changing, Response, connection_to, response_of, whole
 from plateward.inbox import Inbox, TimeInName, Waiting
+from plateward.places import Places
 from plateward.secret_files import token_in
 from shared.service.command import Unfinished
 
@@ -68,13 +69,17 @@ class Ingest:
         """Where it answers, for people."""
         return self._url.netloc
 
-    def post(self, path: Path, captured_at: datetime) -> Response:
-        """Send a picture. Raises: Changing, NoAnswer; Unfinished for the credential's file; OSError for the picture."""
+    def post(self, path: Path, captured_at: datetime, place: Mapping[str, str]) -> Response:
+        """Send a picture, with its place if it is known.
+
+        Raises: Changing, NoAnswer; Unfinished for the credential's file; OSError for the picture.
+        """
         with whole(path) as file:
             data = file.read(MOST_BYTES)
         if self._credential is None:
             self._credential = self._read_credential()
-        response = self._answer_to(data, captured_at, self._credential)
+        fields = {"captured_at": captured_at.isoformat(), **place}
+        response = self._answer_to(data, fields, self._credential)
         if response.status == HTTPStatus.UNAUTHORIZED:
             self._credential = None  # the file may have another one next time
         return response
@@ -91,10 +96,9 @@ class Ingest:
         except OSError as exc:
             raise Unfinished(f"{self._credential_file}: {exc.strerror}") from None
 
-    def _answer_to(self, data: bytes, captured_at: datetime, credential: str) -> Response:
+    def _answer_to(self, data: bytes, fields: Mapping[str, str], credential: str) -> Response:
         """Send once, and once more if a connection that stayed open turns out to be closed at the other end."""
-        query = urlencode({"captured_at": captured_at.isoformat()})
-        path = f"{self._url.path}/v1/captures?{query}"
+        path = f"{self._url.path}/v1/captures?{urlencode(fields)}"
         headers = {
             "Authorization": f"Bearer {credential}",
             "Content-Type": "application/octet-stream",
@@ -148,6 +152,9 @@ class Counts:
     unreadable: int = 0
     """Of those waiting: this program may not read them."""
 
+    unplaced: int = 0
+    """Of those posted: pictures of a camera in a vehicle whose place was not known."""
+
     trouble: str | None = None
     """Why the others wait."""
 
@@ -166,6 +173,8 @@ class Counts:
             text += f", {self.unnamed} of them without the time in their names"
         if self.unreadable:
             text += f", {self.unreadable} of them unreadable for this program"
+        if self.unplaced:
+            text += f"; {self.unplaced} were posted without a place"
         return text if self.trouble is None else f"{text}; {self.trouble}"
 
 
@@ -173,14 +182,22 @@ class Camera:
     """One camera's folder, whose pictures a thread posts."""
 
     def __init__(
-        self, name: str, files: Inbox, times: TimeInName | None, ingest: Ingest, stop: Event
+        self,
+        name: str,
+        files: Inbox,
+        times: TimeInName | None,
+        ingest: Ingest,
+        stop: Event,
+        places: Places | None = None,
     ) -> None:
+        """`places`: of a camera in a vehicle; without them ingest knows where the camera is."""
         self.name = name
         self.counts = Counts(name)
         self._files = files
         self._times = times
         self._ingest = ingest
         self._stop = stop
+        self._places = places
         self._wait_s = FIRST_WAIT_S
         self._postponed: dict[Path, Postponed] = {}
         self._next_prune_s = 0.0
@@ -241,15 +258,25 @@ class Camera:
         self.counts.unnamed = sum(one.as_of is None for one in found)
         self.counts.unreadable = sum(one.unreadable for one in self._postponed.values())
         self._now_and_then(now_s)
+        self._note_places(found, now_s)
         postable = [one for one in found if one.as_of and one.path not in self._postponed]
         return list(in_order(postable, now_s))
+
+    def _note_places(self, found: list[Waiting], now_s: float) -> None:
+        """Note where pictures were taken, before the vehicle's way is forgotten. Raises: OSError."""
+        if self._places is None:
+            return
+        for one in found:
+            if one.path not in self._postponed and not self._places.note(one, now_s):
+                self._postpone(one, SCAN_EVERY_S)
 
     def _deal_with(self, one: Waiting) -> float | None:
         """Post one picture; return the seconds to wait if others cannot be posted either. Raises: OSError."""
         if one.as_of is None or not one.is_unchanged():
             return None
         try:
-            response = self._ingest.post(one.path, one.as_of)
+            place = {} if self._places is None else self._places.fields_of(one)
+            response = self._ingest.post(one.path, one.as_of, place)
         except (Changing, FileNotFoundError):
             return None
         except NoAnswer as exc:
@@ -264,6 +291,9 @@ class Camera:
             self._files.delete(one)
             self._well()
             self.counts.posted += 1
+            if self._places is not None:
+                self._places.forget(one)
+                self.counts.unplaced += not place
             self.counts.waiting -= 1
             return None
         if response.status in REFUSED:
@@ -286,6 +316,8 @@ class Camera:
             self._postpone(one, BROKEN_FOR_S - age_s)
             return
         self._files.failed(one, datetime.now(UTC), response.body)
+        if self._places is not None:
+            self._places.forget(one)
         self.counts.refused += 1
         self.counts.waiting -= 1
         log.warning(

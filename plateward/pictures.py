@@ -10,10 +10,13 @@ from threading import Event, Thread
 import click
 
 from plateward.camera_folders import CameraFolder, read_folders
+from plateward.gpsd import Gpsd
 from plateward.inbox import Inbox
 from plateward.picture_posts import ENDS, Camera, Ingest
+from plateward.places import Places
 from plateward.running import FOLDER, address_of
 from plateward.secret_files import FILE
+from plateward.track import Track
 from shared.core.logs import configure_logging
 from shared.service.command import DONE, UNFINISHED, Answer, command
 
@@ -62,16 +65,20 @@ def pictures_command(
     configure_logging()
     given = read_folders(cameras_file)
     url = given.url or address_of("ingest", folder, f"url in {cameras_file}")
-    stop = Event()
+    stop, track = Event(), Track()
 
     def camera_of(name: str, one: CameraFolder) -> Camera:
         files = Inbox(one.folder, steady_s=steady_s, most_days=most_days, below=True, ends=ENDS)
-        return Camera(name, files, one.times(), Ingest(url, one.credential_file, wait_s), stop)
+        ingest = Ingest(url, one.credential_file, wait_s)
+        places = None if one.faces_deg is None else Places(track, one.faces_deg)
+        return Camera(name, files, one.times(), ingest, stop, places)
 
     cameras = [camera_of(name, one) for name, one in given.cameras.items()]
     # Threads: each waits for the disk and for answers.
     threads = [Thread(target=one.work, args=(once,), name=one.name) for one in cameras]
     with _stopped_by_signals(stop):
+        if (address := given.gpsd_address()) is not None:
+            Gpsd(*address, track, stop).start()
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -18,6 +18,7 @@ import pytest
 from plateward import pictures
 from plateward.__main__ import status
 from plateward.picture_posts import Ingest
+from shared.events import Place
 from shared.testing import eventually
 from tests.integration.ingest.frames import FRAME
 from tests.integration.serving import on_a_socket
@@ -90,13 +91,14 @@ async def uploads(station, tmp_path, capsys, monkeypatch):
         yield Uploads(tmp_path, station, url, capsys)
 
 
-def counts(posted=0, refused=0, waiting=0, unnamed=0, unreadable=0, trouble=None):
+def counts(posted=0, refused=0, waiting=0, unnamed=0, unreadable=0, unplaced=0, trouble=None):
     return {
         "posted": posted,
         "refused": refused,
         "waiting": waiting,
         "unnamed": unnamed,
         "unreadable": unreadable,
+        "unplaced": unplaced,
         "trouble": trouble,
     }
 
@@ -299,6 +301,63 @@ async def test_it_posts_pictures_as_they_come_until_it_is_stopped(uploads):
     assert len(uploads.station.captures) == 2
 
 
+class Gps:
+    """Stands in for gpsd: reports a vehicle that drives east, ten times a second."""
+
+    def __init__(self):
+        self.asked = b""
+        self.reports = 0
+
+    async def serve(self, reader, writer):
+        writer.write(b'{"class":"VERSION","release":"3.25","proto_major":3,"proto_minor":15}\n')
+        self.asked = await reader.readline()
+        writer.write(b'{"class":"SKY","satellites":[{"PRN":5,"used":true}]}\n')
+        while True:
+            now = datetime.now(UTC)
+            report = {"class": "TPV", "mode": 3, "time": now.isoformat(), "lat": 39.93}
+            report |= {"lon": -122.18, "track": 90.0, "speed": 11.0}
+            writer.write(json.dumps(report).encode() + b"\n")
+            self.reports += 1
+            await asyncio.sleep(0.1)
+
+
+async def test_pictures_of_a_vehicle_are_posted_with_the_place_that_gpsd_reports(uploads):
+    gps = Gps()
+    server = await asyncio.start_server(gps.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    clock = uploads.station.clock
+    clock.advance(seconds=(datetime.now(UTC) - clock.now()).total_seconds())
+    await uploads.station.running.secrets.load()
+    await uploads.camera("hood", "faces_deg = 315", kind="vehicle", place=None)
+    await uploads.camera("gate")
+    uploads.file.write_text(f'gpsd = "127.0.0.1:{port}"\n{uploads.file.read_text()}')
+    command = [sys.executable, "-m", "plateward", "pictures", str(uploads.address())]
+    process = await asyncio.create_subprocess_exec(
+        *command, "--json", "--steady-s", "0.1", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        await eventually(lambda: gps.reports > 5, within_s=30)
+        for path in (uploads.put("hood/a.jpg"), uploads.put("gate/b.jpg", p.jpeg(quality=81))):
+            await eventually(lambda path=path: not path.exists(), within_s=30)
+        process.send_signal(signal.SIGTERM)
+        said, _ = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        server.close()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert gps.asked == b'?WATCH={"enable":true,"json":true};\n'
+    assert process.returncode == 0
+    hood, gate = json.loads(said)["cameras"]
+    assert (hood, gate) == (
+        {"camera": "hood", **counts(posted=1)},
+        {"camera": "gate", **counts(posted=1)},
+    )
+    places = {one.device_name: one.place for one in uploads.station.captures}
+    assert places["hood"] == Place(39.93, -122.18, 45.0)
+    assert places["gate"] != places["hood"], "a fixed camera is where it is registered"
+
+
 def test_a_connection_that_was_closed_meanwhile_is_opened_again(tmp_path):
     """Ingest closes a connection that was idle; the picture after that is not lost and is no trouble."""
     requests = []
@@ -327,7 +386,7 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(tmp_path):
         ingest = Ingest(f"http://127.0.0.1:{server.server_port}/ingest", tmp_path / "key", 5)
         try:
             for _ in range(3):
-                assert ingest.post(path, datetime.now(UTC)).status == 202
+                assert ingest.post(path, datetime.now(UTC), {}).status == 202
         finally:
             ingest.close()
             server.shutdown()
@@ -359,6 +418,35 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(tmp_path):
                 "time_in_name: give %Y",
             )
             for form in ("*.jpg", "%H%M.jpg", "%Y%m%d.jpg", "%Y%m%d%H%q", "%Y%m%d%H%H", "%Y%H%")
+        ),
+        *(
+            (
+                f'gpsd = "{address}"\n[cameras.a]\nfolder = "a"\ncredential_file = "k"\nfaces_deg = 0',
+                "gpsd: give host and port, such as 127.0.0.1:2947",
+            )
+            for address in (
+                "localhost",
+                ":2947",
+                "localhost:none",
+                "localhost:2947/x",
+                "localhost:99999",
+            )
+        ),
+        (
+            '[cameras.a]\nfolder = "a"\ncredential_file = "k"\nfaces_deg = 0',
+            "a: faces_deg needs gpsd",
+        ),
+        (
+            'gpsd = "localhost:2947"\n[cameras.a]\nfolder = "a"\ncredential_file = "k"',
+            "gpsd: give faces_deg of the cameras in the vehicle",
+        ),
+        *(
+            (
+                'gpsd = "localhost:2947"\n[cameras.a]\nfolder = "a"\ncredential_file = "k"\n'
+                f"faces_deg = {degrees}",
+                "faces_deg: give degrees",
+            )
+            for degrees in (-1, 360)
         ),
         (
             '[cameras.a]\nfolder = "a"\ncredential_file = "k"\ntime_in_name = "%Y%m%d%H"\nzone = "PT"',

@@ -25,7 +25,7 @@ class Answers:
         self.posted = []
         self._answers = list(answers)
 
-    def post(self, path, captured_at):
+    def post(self, path, captured_at, place):
         self.posted.append(path.name)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
@@ -39,9 +39,9 @@ class Answers:
 class Overwritten(Answers):
     """Ingest, while the camera writes its next picture to the same name."""
 
-    def post(self, path, captured_at):
+    def post(self, path, captured_at, place):
         path.write_bytes(b"the next picture")
-        return super().post(path, captured_at)
+        return super().post(path, captured_at, place)
 
 
 class Pauses(Event):
@@ -95,12 +95,12 @@ def test_a_new_picture_goes_before_late_ones_that_wait(tmp_path, monkeypatch):
     monkeypatch.setattr(picture_posts.time, "monotonic", lambda: now_s)
     post = ingest.post
 
-    def posting(path, captured_at):
+    def posting(path, captured_at, place):
         nonlocal now_s
         now_s += 2.1
         if not ingest.posted:
             put(tmp_path, "new.jpg")
-        return post(path, captured_at)
+        return post(path, captured_at, place)
 
     ingest.post = posting
     worked(tmp_path, ingest, pauses=5)
