@@ -326,7 +326,11 @@ async def test_pictures_of_a_vehicle_are_posted_with_the_place_that_gpsd_reports
     server = await asyncio.start_server(gps.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     clock = uploads.station.clock
-    clock.advance(seconds=(datetime.now(UTC) - clock.now()).total_seconds())
+
+    def set_clock():
+        clock.advance(seconds=(datetime.now(UTC) - clock.now()).total_seconds())
+
+    set_clock()
     await uploads.station.running.secrets.load()
     await uploads.camera("hood", "faces_deg = 315", kind="vehicle", place=None)
     await uploads.camera("gate")
@@ -337,6 +341,7 @@ async def test_pictures_of_a_vehicle_are_posted_with_the_place_that_gpsd_reports
     )
     try:
         await eventually(lambda: gps.reports > 5, within_s=30)
+        set_clock()
         for path in (uploads.put("hood/a.jpg"), uploads.put("gate/b.jpg", p.jpeg(quality=81))):
             await eventually(lambda path=path: not path.exists(), within_s=30)
         process.send_signal(signal.SIGTERM)
