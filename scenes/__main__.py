@@ -6,11 +6,11 @@ from pathlib import Path
 
 from scenes import CONDITIONS, Scene, encode_jpeg, render_scene
 
-TRUTH_COLUMNS = ("file", "x", "y", "w", "h", "plate")
+TRUTH_COLUMNS = ("file", "x", "y", "w", "h", "plate", "state")
 
 
 def main() -> None:
-    """Write `scene-NNNN.jpg` files and truth.csv (file, x, y, w, h in px, plate; a row per plate)."""
+    """Write `scene-NNNN.jpg` files and truth.csv (file, x, y, w, h in px, plate, state; a row per plate)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--count", type=int, default=12)
@@ -30,7 +30,7 @@ def main() -> None:
 
 def _write(path: Path, scene: Scene) -> list[tuple[str | int, ...]]:
     path.write_bytes(encode_jpeg(scene.frame, scene.jpeg_quality))
-    return [(path.name, *plate.box, plate.plate) for plate in scene.truth]
+    return [(path.name, *plate.box, plate.plate, plate.state) for plate in scene.truth]
 
 
 if __name__ == "__main__":

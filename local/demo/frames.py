@@ -40,7 +40,7 @@ def _render(place: int, seed: int) -> Frame:
     condition = HOURS[place % len(HOURS)]
     plates: list[str] | None = [] if place % PLATELESS_EVERY == PLATELESS_EVERY - 1 else None
     scene = render_scene(seed + place, plates=plates, condition=condition)
-    truth = tuple(TruePlate(plate.plate, plate.box) for plate in scene.truth)
+    truth = tuple(TruePlate(plate.plate, plate.box, plate.state) for plate in scene.truth)
     content = encode_jpeg(scene.frame, scene.jpeg_quality)
     return Frame(f"scene-{place:03d}.jpg", content, "image/jpeg", truth, condition)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from local.demo.client import Person
 from local.demo.story import Frame, StepFailed
@@ -30,26 +31,38 @@ SAMPLE = "7SMP123"
 """Listed if the truth is unknown: a list needs an entry, and no hit is expected."""
 
 
-def choose(frames: Sequence[Frame]) -> list[tuple[str, str, str]]:
-    """Return plate, record kind and reason of each entry, chosen from the frames' true plates."""
-    plates = list(dict.fromkeys(bare(t.plate) for f in frames for t in f.truth))
-    chosen = plates[::EVERY] or [SAMPLE]
-    return [(plate, *KINDS[number % len(KINDS)]) for number, plate in enumerate(chosen)]
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the list. Without a state, no hit of it is urgent: a plate of another state may read the same."""
+
+    plate: str
+    record_kind: str
+    reason: str
+    state: str = ""
 
 
-def as_csv(entries: Sequence[tuple[str, str, str]], state: str = "") -> str:
-    """Return the entries, all of one state if it is known, as the CSV to upload."""
+def choose(frames: Sequence[Frame]) -> list[Entry]:
+    """Return the entries, chosen from the frames' true plates."""
+    states = {bare(t.plate): t.state for f in frames for t in f.truth}
+    chosen = list(states.items())[::EVERY] or [(SAMPLE, "")]
+    return [
+        Entry(plate, *KINDS[number % len(KINDS)], state)
+        for number, (plate, state) in enumerate(chosen)
+    ]
+
+
+def as_csv(entries: Sequence[Entry]) -> str:
+    """Return the entries as the CSV to upload."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("plate", "record_kind", "reason", "entering_reference", "state"))
     for number, entry in enumerate(entries, start=1):
-        table.writerow((*entry, f"26-{number:06d}", state))
+        reference = f"26-{number:06d}"
+        table.writerow((entry.plate, entry.record_kind, entry.reason, reference, entry.state))
     return text.getvalue()
 
 
-async def put_in_force(
-    person: Person, entries: Sequence[tuple[str, str, str]], name: str = NAME, state: str = ""
-) -> str:
+async def put_in_force(person: Person, entries: Sequence[Entry], name: str = NAME) -> str:
     """Create the list, upload it, activate the version for a declared purpose; returns the list's name."""
     made = await person.must(
         "hotlist", "POST", "/v1/lists", json={"name": name, "source": "department"}
@@ -57,7 +70,7 @@ async def put_in_force(
     path = f"/v1/lists/{made['list_id']}"
     version = await person.must(
         "hotlist", "POST", f"{path}/versions",
-        content=as_csv(entries, state).encode(), headers={"Content-Type": "text/csv"},
+        content=as_csv(entries).encode(), headers={"Content-Type": "text/csv"},
     )  # fmt: skip
     active = await person.must(
         "hotlist", "POST", f"{path}/versions/{version['version']}/activation",

@@ -23,6 +23,10 @@ SETTLED_WITHIN_S = 30.0
 POLL_EVERY_S = 0.5
 EQUAL_POLLS = 3
 """Alerts have settled after this many equal polls in a row of a hit list that is fully delivered."""
+_NO_STATE = (
+    "No entry of the list names a state (truth.csv has none in a column `state`), so no hit is urgent: "
+    "a plate of another state may read the same."
+)
 
 
 async def play(
@@ -58,9 +62,11 @@ async def main_job(
     """Run all steps but the first on any running stack; files lie in `folder`. Raises: StepFailed."""
     story = Story(datetime.now(UTC), source)
     entries = listing.choose(frames)
-    story.listed = [(plate, kind) for plate, kind, _ in entries]
+    story.listed = [(entry.plate, entry.record_kind) for entry in entries]
     story.hot_list = await listing.put_in_force(people.investigator, entries, hot_list)
     console.print(f"hot list in force, entries: {len(entries)}")
+    if not any(entry.state for entry in entries):
+        story.notes.append(_NO_STATE)
     window = await _watch(api, people, frames, story, every_s, console)
     await _search_and_release(people, story, window, folder)
     console.print("searched, refused, released")

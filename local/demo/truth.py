@@ -17,10 +17,11 @@ class TruthFault(ValueError):
 
 @dataclass(frozen=True)
 class TruePlate:
-    """A plate in a picture: its text, and its box x, y, w, h in px."""
+    """A plate in a picture: its text, its box x, y, w, h in px, and its state's postal code or "" if not known."""
 
     plate: str
     box: tuple[int, int, int, int]
+    state: str = ""
 
 
 def bare(plate: str) -> str:
@@ -34,7 +35,7 @@ def fold(plate: str) -> str:
 
 
 def read_truth(path: Path) -> dict[str, tuple[TruePlate, ...]]:
-    """Return true plates by file name; skips rows without a plate, whose plate is illegible.
+    """Return true plates by file name; skips rows without a plate, whose plate is illegible. A column "state" may lack.
 
     Raises: TruthFault for a missing column or an invalid value.
     """
@@ -60,7 +61,7 @@ def _true_plate(row: Mapping[str, str | None], where: str) -> TruePlate | None:
     plate = row["plate"] or ""
     if len(bare(plate)) > MAX_PLATE_CHARACTERS:
         raise TruthFault(f"{where}: plate: more than {MAX_PLATE_CHARACTERS} letters and digits")
-    return TruePlate(plate, (x, y, w, h)) if bare(plate) else None
+    return TruePlate(plate, (x, y, w, h), row.get("state") or "") if bare(plate) else None
 
 
 def folded_share(pairs: Iterable[tuple[Sequence[TruePlate], Sequence[str]]]) -> float | None:

@@ -27,7 +27,7 @@ from local.demo.department import (
     join,
     seed,
 )
-from local.demo.listing import as_csv, put_in_force
+from local.demo.listing import Entry, as_csv, put_in_force
 from local.demo.story import Frame
 from local.stack.data import environment
 from services.audit.domain.audits import Drawn
@@ -111,7 +111,9 @@ async def settle(api: Api, folder: Path) -> Town:
     found = await seed(api, Embedded(folder))
     dispatcher = await join(api, found.administrator, found.trainer, DISPATCHER)
     invited = await found.administrator.must("identity", "POST", "/v1/accounts", json=INVITED)
-    entries = [(plate, "stolen_vehicle", "Reported stolen") for plate in (SEEN, PASSED, *LISTED)]
+    entries = [
+        Entry(plate, "stolen_vehicle", "Reported stolen") for plate in (SEEN, PASSED, *LISTED)
+    ]
     await put_in_force(found.investigator, entries)
     await _pass_by(api, found)
     hits = await _until(lambda: _hits(found.officer), lambda items: len(items) == 2)
@@ -251,7 +253,7 @@ async def _hits(officer: Person) -> list[dict[str, Any]]:
     return list(page["items"])
 
 
-async def _upload_fewer(person: Person, list_id: str, entries: list[tuple[str, str, str]]) -> None:
+async def _upload_fewer(person: Person, list_id: str, entries: list[Entry]) -> None:
     """Upload a version that loses most of the list, so that it awaits a second person."""
     await person.must(
         "hotlist",

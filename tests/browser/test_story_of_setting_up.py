@@ -11,7 +11,7 @@ import pytest
 
 from local.demo.client import Api
 from local.demo.department import identity_settings
-from local.demo.listing import as_csv
+from local.demo.listing import Entry, as_csv
 from local.stack.launch import running
 from local.stack.servers import ROOT
 from services.identity.actions.set_up import open_link
@@ -91,8 +91,8 @@ async def make_list(page):
     await fill(page, name="Stolen vehicles", source="department")
     await press(page, "Make the list")
     await declare(page)  # plates come on a list of the department for a purpose only
-    entries = [(plate, "stolen_vehicle", "Reported stolen") for plate in LISTED]
-    entries[FAULTY - 1] = (LISTED[-1], "stolen_boat", "Reported stolen")
+    entries = [Entry(plate, "stolen_vehicle", "Reported stolen") for plate in LISTED]
+    entries[FAULTY - 1] = Entry(LISTED[-1], "stolen_boat", "Reported stolen")
     await page.get_by_label("Put it in force at once").uncheck()
     sheet = {"name": "list.csv", "mimeType": "text/csv", "buffer": as_csv(entries).encode()}
     await page.locator("#file").set_input_files(sheet)

@@ -20,7 +20,7 @@ from typing import Any
 
 from local.demo.client import Api
 from local.demo.department import Embedded, seed
-from local.demo.listing import put_in_force
+from local.demo.listing import Entry, put_in_force
 from local.stack.process import LocalError
 from local.stack.services import environment_of
 from local.stack.topics import as_principal
@@ -56,7 +56,7 @@ async def chaos(seed_number: int, load_s: float, folder: Path, prometheus: str) 
         say("all parts are up")
         identity = as_principal(environment_of("identity", up.environment), "identity")
         department = await seed(api, Embedded(up.stack, identity))
-        listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
+        listed = [Entry(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
         await put_in_force(department.investigator, listed)
         watched = watching(prometheus, folder / "prometheus", up.up.urls)
         await asyncio.to_thread(watched.start)

@@ -30,7 +30,7 @@ from deploy.observability.programs import alertmanager, collector, debian
 from local.demo.alerts import AlertStream
 from local.demo.client import Api
 from local.demo.department import Department, Embedded, seed
-from local.demo.listing import put_in_force
+from local.demo.listing import Entry, put_in_force
 from local.demo.story import StepFailed
 from local.stack.launch import running
 from local.stack.process import LocalError
@@ -193,8 +193,13 @@ async def run(
             say("the stack is up")
             async with Api(up.urls) as api:
                 department = await seed(api, Embedded(folder / "stack"))
-                listed = [(plate(n), "stolen_vehicle", "Reported stolen") for n in range(ENTRIES)]
-                await put_in_force(department.investigator, listed, state="CA")  # or none is urgent
+                kind = (
+                    "stolen_vehicle",
+                    "Reported stolen",
+                    "CA",
+                )  # without a state no hit is urgent
+                listed = [Entry(plate(n), *kind) for n in range(ENTRIES)]
+                await put_in_force(department.investigator, listed)
                 load = Load(up.urls["ingest"], ssl.create_default_context(), department, draw)
                 async with watched(folder, programs, dict(up.urls), traces) as outside:
                     with contextlib.ExitStack() as until_the_end:

@@ -19,12 +19,19 @@ def frames(*plates):
 
 def test_every_third_true_plate_is_listed_once():
     chosen = choose(frames("A1", "b-2", "C3", "D4", "A1", "E5", "F6"))
-    assert [plate for plate, _, _ in chosen] == ["A1", "D4"]
-    assert [kind for _, kind, _ in chosen] == [kind for kind, _ in KINDS[:2]]
+    assert [entry.plate for entry in chosen] == ["A1", "D4"]
+    assert [entry.record_kind for entry in chosen] == [kind for kind, _ in KINDS[:2]]
 
 
 def test_without_truth_a_sample_is_listed():
-    assert [plate for plate, _, _ in choose(frames())] == [SAMPLE]
+    assert [(entry.plate, entry.state) for entry in choose(frames())] == [(SAMPLE, "")]
+
+
+def test_an_entry_has_the_state_of_its_plate():
+    """Without it no hit would be urgent."""
+    truth = (TruePlate("A1", BOX, "CA"), TruePlate("B2", BOX, "NV"))
+    rows = csv.DictReader(io.StringIO(as_csv(choose([Frame("a.jpg", b"", "image/jpeg", truth)]))))
+    assert [row["state"] for row in rows] == ["CA"]
 
 
 def test_the_upload_has_a_header_and_a_line_for_each_entry():

@@ -22,6 +22,12 @@ def test_a_truth_file_gives_all_plates_of_a_picture(tmp_path):
     assert set(truth) == {"a.jpg", "b.jpg"}
 
 
+def test_a_truth_file_may_name_states(tmp_path):
+    path = tmp_path / "truth.csv"
+    path.write_text(HEAD.strip() + ",state\na.jpg,1,2,30,15,7ABC123,CA\nb.jpg,1,2,30,15,B1\n")
+    assert [plates[0].state for plates in read_truth(path).values()] == ["CA", ""]
+
+
 def test_a_truth_file_without_a_column_names_it(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text("file,x,y,w,plate\na.jpg,1,2,3,AB1\n")

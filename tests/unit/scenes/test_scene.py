@@ -10,6 +10,7 @@ import pytest
 from scenes import CONDITIONS, encode_jpeg, render_scene
 from scenes.__main__ import main
 from scenes.lens import Lens, aim
+from scenes.plates import BY_CODE
 from scenes.scene import TooManyPlates
 from tests.unit.scenes.digests import RECORD, SIZE, digest, digests
 
@@ -113,6 +114,7 @@ def test_a_folder_of_scenes_carries_its_truth(tmp_path, monkeypatch):
     assert len(files) == 3
     assert {row["file"] for row in rows} == set(files)
     assert all(int(row["w"]) > 20 and row["plate"].isalnum() for row in rows)
+    assert all(row["state"] in BY_CODE for row in rows)
 
 
 def test_a_hundred_seeds_render_as_recorded():
