@@ -1,5 +1,6 @@
 """Fixtures of all tests. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
 
+import logging
 import os
 from pathlib import Path
 
@@ -29,3 +30,15 @@ def _sockets(request: pytest.FixtureRequest):
         disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _logs():
+    """End what a test set up to log: its stream is closed afterwards, and a later line would fail on it."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in root.handlers[:]:
+        if type(handler) is logging.StreamHandler and handler not in before:
+            root.removeHandler(handler)
+    root.setLevel(level)

@@ -59,6 +59,9 @@ _SETTINGS = {
     "log_error_verbosity": "terse",
     "log_statement": "none",
 }
+_QUICK_LOGINS = {"scram_iterations": "1"}
+"""A password that is drawn for one test run needs no slow hash, and each login computes it."""
+
 # For data thrown away with the test that made it: an operating-system crash may corrupt it.
 _FAST = {
     "fsync": "off",
@@ -67,6 +70,7 @@ _FAST = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "shared_buffers": "64MB",
+    **_QUICK_LOGINS,
 }
 
 
@@ -171,10 +175,9 @@ class Postgres(Server):
         self.port = self.port or free_port()
         fast = _FAST if self.fast_for_tests else {}
         settings = {**_SETTINGS, **fast, **self.settings, "port": str(self.port)}
-        options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
         return Child(
             name="PostgreSQL",
-            command=[_tool("postgres", account), "-D", str(data), *options],
+            command=[_tool("postgres", account), "-D", str(data), *_options(settings)],
             log=self.folder / "postgres.log",
             env=self.process_environment,
             account=account,
@@ -205,7 +208,8 @@ class Postgres(Server):
         try:
             _run(account, "initdb", "-D", data, "-U", _SUPERUSER, "-A", "scram-sha-256",
                  "--pwfile", passwords, "-E", "UTF8", "--locale-provider=builtin",
-                 "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-sync")  # fmt: skip
+                 "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums", "--no-sync",
+                 *(_options(_QUICK_LOGINS) if self.fast_for_tests else ()))  # fmt: skip
         finally:
             passwords.unlink()
         statements = (
@@ -307,6 +311,11 @@ def _lock_lines(data: Path) -> list[str]:
         return (data / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
         return []
+
+
+def _options(settings: Mapping[str, str]) -> list[str]:
+    """Return parameters of the server as options of its programs."""
+    return [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
 
 
 def _end_leftover(data: Path, *, within_s: float) -> None:
