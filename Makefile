@@ -233,8 +233,8 @@ train-detector: $(TRAINING_STAMP) ## Compose scenes and train the plate detector
 	@$(TRAINING_PY) $(if $(RUN),$(SITTING),-m training detector $(if $(SMOKE),--smoke)) $${DASHCAM:+--dashcam "$$DASHCAM"}
 
 .PHONY: train-states
-train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states' names on them [SMOKE=1]
-	@$(TRAINING_PY) -m training states $(if $(SMOKE),--smoke)
+train-states: $(TRAINING_STAMP) ## Render plates and train the reader of states' names on them [SMOKE=1]; begin or continue a run [RUN=name, STEPS=, START=file]
+	@$(TRAINING_PY) $(if $(RUN),$(SITTING),-m training states $(if $(SMOKE),--smoke))
 
 # --- measure ----------------------------------------------------------------------------------
 .PHONY: bench-reads

@@ -21,8 +21,10 @@ from services.recognition.models import (
     READER_HEIGHT_PX,
     READER_WIDTH_PX,
 )
-from training import detector_net, name_net, reader_net
+from training import detector_net, name_net, names, reader_net, train_names
 from training.calibrate import calibration
+from training.faces import HELD_OUT_NAME_PACKAGES
+from training.names import NamedPlates
 from training.plates import PlateRenderer
 from training.quantised import quantise
 from training.rendering import HARD, VALIDATION
@@ -128,6 +130,16 @@ def fitted(weights: Path, plates: int) -> float:
     return float(found.temperature)
 
 
+def fitted_names(weights: Path, plates: int) -> float:
+    """Return the temperature that fits a reader of states on held-out plates, others than a run's log has."""
+    renderer = NamedPlates(cached_per_style=2, packages=HELD_OUT_NAME_PACKAGES)
+    found = train_names.calibration(
+        weights, names.drawn(np.random.default_rng(FIT_SEED), renderer, plates)
+    )
+    print(f"temperature {found.temperature}, held-out loss {found.loss}")
+    return found.temperature
+
+
 def typical_pictures(count: int = TYPICAL) -> NDArray[np.uint8]:
     """Return plates of the hard configuration, in which runs train by default; others than a run draws."""
     return drawn(np.random.default_rng(TYPICAL_SEED), PlateRenderer(rendering=HARD), count)[0]
@@ -140,7 +152,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="a run's `last`, or a .pt file")
     parser.add_argument("target", type=Path)
     parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--fit", type=int, help="fit the reader's on so many plates of validation")
+    parser.add_argument("--fit", type=int, help="fit a reader's on so many plates of validation")
     parser.add_argument("--quantise", action="store_true", help="the reader's convolutions")
     parser.add_argument("--version", default=f"{date.today():%Y.%m.%d}")  # noqa: DTZ011
     args = parser.parse_args()
@@ -157,7 +169,8 @@ def main() -> None:
             typical=typical,
         )
     elif args.network == "states":
-        export_states(args.weights, args.target, temperature=args.temperature, version=args.version)
+        temperature = fitted_names(args.weights, args.fit) if args.fit else args.temperature
+        export_states(args.weights, args.target, temperature=temperature, version=args.version)
     else:
         export_detector(args.weights, args.target, version=args.version)
 

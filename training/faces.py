@@ -6,7 +6,7 @@ characters of a plate match and no two plates look alike.
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -318,6 +318,26 @@ TEXT_PACKAGES: Final = {
 }  # fmt: skip
 """Typefaces (SIL Open Font License or Apache-2.0) for words, by kind: packages `fontpkg-<name>`."""
 
+NAME_PACKAGES: Final = {
+    "sans": (*TEXT_PACKAGES["sans"], "montserrat", "josefin_sans", "raleway", "quicksand", "exo_2", "oxygen"),
+    "bold": (*TEXT_PACKAGES["bold"], "russo_one", "black_ops_one", "bungee", "righteous", "luckiest_guy"),
+    "condensed": TEXT_PACKAGES["condensed"],
+    "serif": (*TEXT_PACKAGES["serif"], "libre_baskerville", "eb_garamond", "cinzel", "marcellus", "abril_fatface", "noto_serif"),
+    "slab": (*TEXT_PACKAGES["slab"], "bitter"),
+    "script": (*TEXT_PACKAGES["script"], "lobster_two", "oleo_script", "dancing_script", "great_vibes", "kalam", "permanent_marker"),
+}  # fmt: skip
+"""Typefaces for the names of states, by kind."""
+
+HELD_OUT_NAME_PACKAGES: Final = {
+    "sans": ("lato", "cabin"),
+    "bold": ("kanit", "poppins"),
+    "condensed": ("open_sans",),
+    "serif": ("merriweather", "lora", "cormorant_garamond"),
+    "slab": ("source_serif_4",),
+    "script": ("satisfy", "caveat"),
+}
+"""Typefaces that no name in training has, by kind: those of the validation."""
+
 SERIAL_PACKAGES: Final = (
     "overpass", "saira_condensed", "barlow_condensed", "barlow_semi_condensed", "oswald", "roboto_condensed",
     "archivo_narrow", "bebas_neue", "fjalla_one", "anton", "rajdhani", "share_tech", "pt_sans_narrow",
@@ -347,7 +367,7 @@ def font_files(package: str) -> tuple[Path, ...]:
     return tuple(usual or upright)
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _font(path: Path, size_px: int, weight: int) -> ImageFont.FreeTypeFont:
     font = ImageFont.truetype(path, size_px)
     if "wght" in path.name:
@@ -410,26 +430,41 @@ class TypeFace:
             np.maximum(part, cut[y0 - y : y1 - y, x0 - x : x1 - x], out=part)
 
 
-@cache
-def _words(kind: str, which: int, text: str, height_px: int) -> tuple[Image, tuple[float, ...]]:
-    packages = TEXT_PACKAGES[kind]
+@lru_cache(maxsize=5000)
+def _words(
+    packages: tuple[str, ...], which: int, text: str, height_px: int, apart_px: int = 0
+) -> tuple[Image, tuple[float, ...]]:
     files = font_files(packages[which % len(packages)])
     path = files[(which // len(packages)) % len(files)]
     font = _font(path, max(8, round(height_px * 1.35)), (400, 600, 700)[which % 3])
     left, top, right, bottom = font.getbbox(text)
-    picture = Pillow.new("L", (int(right - left) + 2, int(bottom - top) + 2), 0)
-    ImageDraw.Draw(picture).text((1 - left, 1 - top), text, fill=255, font=font)
+    more = apart_px * (len(text) - 1)
+    picture = Pillow.new("L", (int(right - left) + 2 + more, int(bottom - top) + 2), 0)
     ends = [font.getlength(text[:i]) - left + 1 for i in range(len(text) + 1)]
-    return np.array(picture), tuple((a + b) / 2 for a, b in pairwise(ends))
+    if apart_px:
+        for i, one in enumerate(text):
+            ImageDraw.Draw(picture).text(
+                (ends[i] + i * apart_px, 1 - top), one, fill=255, font=font
+            )
+    else:
+        ImageDraw.Draw(picture).text((1 - left, 1 - top), text, fill=255, font=font)
+    middles = tuple(i * apart_px + (a + b) / 2 for i, (a, b) in enumerate(pairwise(ends)))
+    return np.array(picture), middles
 
 
 def words(rng: np.random.Generator, kind: str, text: str, height_px: int) -> Image:
     """Return a line of text as a mask, (h, w) uint8, about `height_px` high, in a typeface of a kind."""
-    return _words(kind, int(rng.integers(12)), text, height_px)[0]
+    return _words(TEXT_PACKAGES[kind], int(rng.integers(12)), text, height_px)[0]
 
 
 def spelled_words(
-    rng: np.random.Generator, kind: str, text: str, height_px: int
+    rng: np.random.Generator,
+    packages: Sequence[str],
+    text: str,
+    height_px: int,
+    apart_px: int = 0,
 ) -> tuple[Image, tuple[float, ...]]:
-    """Like `words`, with the middle of each character of `text`, px from the mask's left."""
-    return _words(kind, int(rng.integers(12)), text, height_px)
+    """Like `words` in one of some typefaces, its letters so many px further apart than usual; returns the middle of
+    each character of `text`, too, px from the mask's left."""
+    package = packages[int(rng.integers(len(packages)))]
+    return _words((package,), int(rng.integers(12)), text, height_px, apart_px)

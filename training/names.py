@@ -5,10 +5,11 @@ edge, so that only the name itself identifies the state.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from scenes.model import Colour, Image
 from services.recognition.engine.states import cut_edges
 from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
 from training import files
-from training.faces import spelled_words
+from training.faces import NAME_PACKAGES, spelled_words
 from training.files import mapped, write_blocks
 from training.fittings import DEALERS, MONTHS, fit_hardware, stick_on, worn
 from training.painting import (
@@ -62,6 +63,16 @@ BEFORE: Final = (
     "Sweet Home",
 )
 BEHIND: Final = (".gov", " - 10", " USA", " 1889", ", USA", ".com")
+ADDRESSES: Final = ("www.{}.gov", "My{}.com", "www.{}.com", "{}.org")
+"""How plates print their state's site."""
+STACKED_SHARE: Final = 0.3
+"""Share of names of two words that have a line for each, such as New Hampshire's."""
+INNER_SHARE, OUTER_SHARE = 0.14, 0.08
+"""Shares of names that stand between other words and the serial, as North Dakota's, and between the edge and other words."""
+APART_SHARE: Final = 0.15
+"""Share of lines whose letters are spread."""
+BENT_SHARE: Final = 0.1
+"""Share of lines on an arc."""
 # fmt: off
 PLAIN_WORDS: Final = (
     "LINN", "KENTON", "NESHOBA", "LAUDERDALE", "SALT LAKE", "DALLAS", "ORANGE", "POLK", "MADISON", "JEFFERSON",
@@ -118,8 +129,15 @@ class Letter:
 class NamedPlates:
     """Draws plates whose names are to be read; caches sheets, which cost the most."""
 
-    def __init__(self, *, cached_per_style: int = 6) -> None:
+    def __init__(
+        self,
+        *,
+        cached_per_style: int = 6,
+        packages: Mapping[str, Sequence[str]] = NAME_PACKAGES,
+    ) -> None:
+        """`packages`: the typefaces of names and other words, by kind."""
         self._serials = PlateRenderer()
+        self._packages = packages
         self._cached: dict[tuple[int, int], Image] = {}
         self._cached_per_style = cached_per_style
         self._of: dict[str, list[Style]] = defaultdict(list)
@@ -161,23 +179,43 @@ class NamedPlates:
         top = bool(rng.random() < 0.75)
         if style.name_place != "none" and rng.random() < 0.6:
             top = style.name_place == "top"
+        write = partial(write_line, rng, plate, style=style, packages=self._packages)
         if style.region != "unknown":
-            name = naming(rng, style)
-            letters += write_line(rng, plate, name, top=top, size=(0.09, 0.24), style=style)
+            letters += self._write_name(rng, write, style, top=top)
         elif rng.random() < 0.6:
-            letters += write_line(
-                rng, plate, anything(rng), top=top, size=(0.09, 0.22), style=style
-            )
+            letters += write(anything(rng), top=top, size=(0.09, 0.22)).letters
         which = rng.random()
         if which < 0.4 and style.slogan:
-            letters += write_line(
-                rng, plate, style.slogan, top=not top, size=(0.06, 0.15), style=style
-            )
+            letters += write(style.slogan, top=not top, size=(0.06, 0.15)).letters
         elif which < 0.65:
-            letters += write_line(
-                rng, plate, anything(rng), top=not top, size=(0.06, 0.18), style=style
-            )
+            letters += write(anything(rng), top=not top, size=(0.06, 0.18)).letters
         return letters
+
+    def _write_name(
+        self, rng: np.random.Generator, write: "Writing", style: Style, *, top: bool
+    ) -> list[Letter]:
+        """Write the name in a line, in two, or in one that is the inner or the outer of two.
+
+        Returns: the letters of the name's longest line; a column has a label of one line only.
+        """
+        name = naming(rng, style)
+        first, _, second = name.partition(" ")
+        which = rng.random()
+        if second and which < STACKED_SHARE:
+            outer, inner = (first, second) if top else (second, first)
+            written = write(outer, top=top, size=(0.08, 0.16))
+            more = write(inner, top=top, size=(0.08, 0.16), edge_px=written.reach_px)
+            return max(written.letters, more.letters, key=len)
+        which = rng.random()
+        other = style.slogan if style.slogan and rng.random() < 0.5 else anything(rng)
+        if which < INNER_SHARE:
+            written = write(other, top=top, size=(0.05, 0.1))
+            return write(name, top=top, size=(0.08, 0.15), edge_px=written.reach_px).letters
+        if which < INNER_SHARE + OUTER_SHARE:
+            written = write(name, top=top, size=(0.08, 0.16))
+            write(other, top=top, size=(0.05, 0.1), edge_px=written.reach_px)
+            return written.letters
+        return write(name, top=top, size=(0.09, 0.24)).letters
 
 
 def naming(rng: np.random.Generator, style: Style) -> str:
@@ -191,7 +229,9 @@ def naming(rng: np.random.Generator, style: Style) -> str:
     which = rng.random()
     if which < 0.07:
         return f"{rng.choice(BEFORE)} {name}"
-    return f"{name}{rng.choice(BEHIND)}" if which < 0.12 else name
+    if which < 0.1:
+        return str(rng.choice(ADDRESSES)).format(name.replace(" ", ""))
+    return f"{name}{rng.choice(BEHIND)}" if which < 0.15 else name
 
 
 def anything(rng: np.random.Generator) -> str:
@@ -199,6 +239,23 @@ def anything(rng: np.random.Generator) -> str:
     lists = (PLAIN_WORDS, PLAIN_WORDS, DEALERS, SIGN_WORDS, MONTHS)
     text = str(rng.choice(lists[int(rng.integers(len(lists)))]))
     return text if rng.random() < 0.6 else text.title()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A line on a plate: its letters, and how far it reaches from the edge, px."""
+
+    letters: list[Letter]
+    reach_px: int
+
+
+class Writing(Protocol):
+    """Writes a line at an edge of a plate; see `write_line`."""
+
+    def __call__(
+        self, text: str, *, top: bool, size: tuple[float, float], edge_px: int | None = None
+    ) -> Written:
+        """Write it."""
 
 
 def write_line(
@@ -209,23 +266,34 @@ def write_line(
     top: bool,
     size: tuple[float, float],
     style: Style,
-) -> list[Letter]:
+    packages: Mapping[str, Sequence[str]] = NAME_PACKAGES,
+    edge_px: int | None = None,
+) -> Written:
     """Write words along an edge in some hand, upright or leaning, on a band or not.
 
-    `size` is the least and the most height of a line, shares of the plate's.
-
-    Returns: its letters.
+    Args:
+        rng: chooses the hand, the colour and the place.
+        plate: what is written on.
+        text: the words.
+        top: whether at the upper edge.
+        size: the least and the most height of a line, shares of the plate's.
+        style: the style whose hand and colour some lines have.
+        packages: the typefaces, by kind.
+        edge_px: where the line begins, from the edge; None for a place close to it.
     """
     own = rng.random() < 0.3
     kind = style.name_font if own else str(rng.choice(NAME_FONTS))
     height = max(6, round(rng.uniform(*size) * HEIGHT_PX))
     if rng.random() < 0.2:
-        line = _in_small_capitals(rng, kind, text, height)
+        line = _in_small_capitals(rng, packages[kind], text, height)
     else:
-        line = _Line(text, *spelled_words(rng, kind, text, height))
+        apart = round(height * rng.uniform(0.1, 0.5)) if rng.random() < APART_SHARE else 0
+        line = _Line(text, *spelled_words(rng, packages[kind], text, height, apart))
     line = _leaning(rng, line)
+    if rng.random() < BENT_SHARE:
+        line = _bent(rng, line)
     mask = squeezed(line.mask, rng.uniform(0.6, 0.96) * plate.shape[1])
-    edge = round(rng.uniform(0.01, 0.09) * HEIGHT_PX)
+    edge = round(rng.uniform(0.01, 0.09) * HEIGHT_PX) if edge_px is None else edge_px
     y = edge if top else HEIGHT_PX - edge - mask.shape[0]
     spare = plate.shape[1] - mask.shape[1]
     x = spare // 2 + int(rng.integers(-6, 7))
@@ -244,11 +312,12 @@ def write_line(
     lay(plate, mask, (x, y), colour)
     scale = mask.shape[1] / line.mask.shape[1]
     middle = y + mask.shape[0] / 2
-    return [
+    letters = [
         Letter(one.upper(), x + scale * at, middle)
         for one, at in zip(line.text, line.middles, strict=True)
         if one.upper() in LETTERS
     ]
+    return Written(letters, edge + mask.shape[0] + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +329,9 @@ class _Line:
     middles: tuple[float, ...]
 
 
-def _in_small_capitals(rng: np.random.Generator, kind: str, text: str, height_px: int) -> _Line:
+def _in_small_capitals(
+    rng: np.random.Generator, packages: Sequence[str], text: str, height_px: int
+) -> _Line:
     """Set capitals on one line, the first of each word higher than the others."""
     hand = int(rng.integers(1 << 30))
     pieces: list[Image] = []
@@ -270,7 +341,7 @@ def _in_small_capitals(rng: np.random.Generator, kind: str, text: str, height_px
         for part, high in ((word[:1], height_px), (word[1:], round(0.78 * height_px))):
             if part:
                 same = np.random.default_rng(hand)
-                mask, where = spelled_words(same, kind, part, max(6, high))
+                mask, where = spelled_words(same, packages, part, max(6, high))
                 pieces.append(np.pad(mask, ((0, 0), (0, 1))))
                 middles += [at + x for x in where]
                 said, at = said + part, at + pieces[-1].shape[1]
@@ -290,6 +361,20 @@ def _leaning(rng: np.random.Generator, line: _Line) -> _Line:
     matrix = np.array([[stretch, -lean, lean * height], [0, 1, 0]], np.float32)
     mask = np.asarray(cv2.warpAffine(line.mask, matrix, (out, height)), np.uint8)
     return _Line(line.text, mask, tuple(stretch * x + lean * height / 2 for x in line.middles))
+
+
+def _bent(rng: np.random.Generator, line: _Line) -> _Line:
+    """Lay the words on an arc, its middle higher or lower than its ends."""
+    height, width = line.mask.shape
+    rise = rng.uniform(0.1, 0.5) * height
+    x, y = np.meshgrid(
+        np.arange(width, dtype=np.float32), np.arange(round(height + rise), dtype=np.float32)
+    )
+    off = rise * (2 * x / width - 1) ** 2
+    if rng.random() < 0.3:
+        off = rise - off
+    mask = cv2.remap(line.mask, x, (y - off).astype(np.float32), cv2.INTER_LINEAR)
+    return _Line(line.text, np.asarray(mask, np.uint8), line.middles)
 
 
 def width_px(rng: np.random.Generator) -> float:
@@ -319,17 +404,22 @@ def sample(rng: np.random.Generator, renderer: NamedPlates) -> NameSample:
     return NameSample(cut.picture, REGIONS.index(region), columns)
 
 
+def drawn(rng: np.random.Generator, renderer: NamedPlates, count: int) -> Names:
+    """Render a number of samples with one generator."""
+    pictures, states, letters = (np.empty((count, *shape), np.uint8) for shape in SHAPES.values())
+    for i in range(count):
+        one = sample(rng, renderer)
+        pictures[i], states[i], letters[i] = one.edges, one.state, one.letters
+    return Names(pictures, states, letters)
+
+
 def _block(job: tuple[int, int]) -> tuple[NDArray[np.uint8], ...]:
     """Render a number of samples from one seed: the arrays of `Names` in their order."""
     seed, count = job
     cv2.setNumThreads(1)
     rng = np.random.default_rng((11, seed))
-    renderer = _renderer()
-    pictures, states, letters = (np.empty((count, *shape), np.uint8) for shape in SHAPES.values())
-    for i in range(count):
-        one = sample(rng, renderer)
-        pictures[i], states[i], letters[i] = one.edges, one.state, one.letters
-    return pictures, states, letters
+    found = drawn(rng, _renderer(), count)
+    return found.edges, found.states, found.letters
 
 
 @cache

@@ -31,7 +31,7 @@ from training.rendering import NAMED, VALIDATION
 from training.run import CannotRun, Run
 from training.saved import Saved
 from training.scenes.backgrounds import read_boxes
-from training.tasks import GROUP, Detecting, Reading, Task
+from training.tasks import GROUP, Detecting, Naming, Reading, Task
 
 WRITE_EVERY_S: Final = 600.0
 WARM_UP_STEPS: Final = 100
@@ -39,8 +39,12 @@ WARM_UP_STEPS: Final = 100
 USUAL: Final[dict[str, dict[str, Any]]] = {
     "reader": {"steps": 120_000, "rate": 1.5e-3, "reuse": 4, "gap": 64, "held_out": 2000},
     "detector": {"steps": 45_000, "rate": 2e-3, "reuse": 4, "gap": 64, "held_out": 800},
+    "states": {"steps": 100_000, "rate": 1.5e-3, "reuse": 8, "gap": 64, "held_out": 3000},
 }
 """Ten times the steps of the first networks, as many uses of a picture."""
+RECIPES: Final = {
+    "reader": Reading.recipe, "detector": Detecting.recipe, "states": Naming.recipe
+}  # fmt: skip
 SEED: Final = 1
 HELD_OUT_SEED: Final = 900
 
@@ -259,7 +263,6 @@ def _new(args: argparse.Namespace, name: str) -> Run:
     start = args.start or ""
     if start and not (runs.ROOT / start).is_file():
         raise CannotRun(f"{start} is no file; name one from the repository's root")
-    task = Detecting if args.network == "detector" else Reading
     return Run(
         name=name,
         net=args.network,
@@ -270,7 +273,7 @@ def _new(args: argparse.Namespace, name: str) -> Run:
         dashcam=len(read_boxes(args.dashcam / "boxes.csv")) if args.dashcam else 0,
         steps=args.steps or usual["steps"],
         rate=args.rate or usual["rate"],
-        batch=task.recipe.batch,
+        batch=RECIPES[args.network].batch,
         reuse=usual["reuse"],
         gap=usual["gap"],
         held_out=usual["held_out"],
@@ -312,9 +315,13 @@ def _ahead(args: argparse.Namespace, run: Run) -> AbstractContextManager[Ahead |
 
 
 def _task(args: argparse.Namespace, run: Run, pause: Pause) -> Task:
-    if run.net == "reader":
-        return Reading(run)
-    return Detecting(run, args.cache, args.dashcam, pause)
+    match run.net:
+        case "reader":
+            return Reading(run)
+        case "states":
+            return Naming(run)
+        case _:
+            return Detecting(run, args.cache, args.dashcam, pause)
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from training import loop, patches, train_detector, train_reader
+from training import loop, names, patches, train_detector, train_names, train_reader
 from training.detector_net import DetectorNet
+from training.faces import HELD_OUT_NAME_PACKAGES
 from training.flat import flat_plate
+from training.name_net import NameNet
+from training.names import NamedPlates, Names
 from training.patches import Patches
 from training.plates import PlateRenderer
 from training.reader_net import USUAL, ReaderNet
@@ -112,6 +115,51 @@ class Reading:
 
 def _columns(group: Samples) -> tuple[NDArray[np.uint8], ...]:
     return group.pictures, group.texts, group.regions, group.plates, group.places
+
+
+class Naming:
+    """The task of the reader of states' names. Its plates have no configuration; the held-out ones have typefaces of
+    their own."""
+
+    recipe = train_names.RECIPE
+    shares = 2
+
+    def __init__(self, _: Run) -> None:
+        cv2.setNumThreads(1)
+        self._training = NamedPlates()
+        self._validation = NamedPlates(cached_per_style=2, packages=HELD_OUT_NAME_PACKAGES)
+
+    def net(self) -> torch.nn.Module:
+        """See `Task`."""
+        return NameNet(len(REGIONS))
+
+    def optimiser(self, net: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+        """See `Task`."""
+        return loop.adamw(net, rate, train_names.WEIGHT_DECAY)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Names:
+        """See `Task`."""
+        return names.drawn(rng, self._training, count)
+
+    def draw_held_out(self, rng: np.random.Generator, count: int) -> Names:
+        """See `Task`."""
+        return names.drawn(rng, self._validation, count)
+
+    def join(self, groups: Sequence[Names]) -> Names:
+        """See `Task`."""
+        columns = zip(*((one.edges, one.states, one.letters) for one in groups), strict=True)
+        return Names(*(np.concatenate(column) for column in columns))
+
+    def loss(
+        self, net: Any, group: Names, at: NDArray[np.int64], rng: np.random.Generator
+    ) -> torch.Tensor:
+        """See `Task`."""
+        return train_names.loss_of(net, group, at, rng)
+
+    def validate(self, net: Any, group: Names, pause: Pausing) -> dict[str, float]:
+        """See `Task`."""
+        figures: dict[str, float] = train_names.validate(net, group, AT_ONCE, pause)
+        return figures
 
 
 class Detecting:

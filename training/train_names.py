@@ -1,5 +1,6 @@
 """Trains the reader of states' names on rendered plates: `python -m training.train_names`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,11 +41,14 @@ def disturbed(rng: np.random.Generator, pictures: NDArray[np.uint8]) -> NDArray[
 
 
 @torch.no_grad()
-def logits_of(net: NameNet, samples: Names, batch: int = 500) -> torch.Tensor:
-    """Return a network's logits of all samples, (N, R) float32."""
+def logits_of(
+    net: NameNet, samples: Names, batch: int = 500, pause: Callable[[], None] = lambda: None
+) -> torch.Tensor:
+    """Return a network's logits of all samples, (N, R) float32; `pause` is called before each batch."""
     net.eval()
     said = []
     for start in range(0, len(samples.states), batch):
+        pause()
         with precision.halved():
             at = torch.from_numpy(np.array(samples.edges[start : start + batch]))
             said.append(net(at).float())
@@ -52,9 +56,11 @@ def logits_of(net: NameNet, samples: Names, batch: int = 500) -> torch.Tensor:
     return torch.cat(said)
 
 
-def validate(net: NameNet, samples: Names) -> dict[str, float]:
+def validate(
+    net: NameNet, samples: Names, batch: int = 500, pause: Callable[[], None] = lambda: None
+) -> dict[str, float]:
     """Return shares: of named plates, the likeliest state right, and named at 0.9; of those named, right."""
-    odds = logits_of(net, samples).softmax(1).numpy()
+    odds = logits_of(net, samples, batch, pause).softmax(1).numpy()
     best, truth = odds.argmax(1), np.array(samples.states)
     named = truth > 0
     sure = (best > 0) & (odds.max(1) >= SURE)

@@ -166,6 +166,23 @@ def test_weights_of_a_run_are_exported_and_calibrated(nets, tmp_path, monkeypatc
     assert np.abs(said - expected).max() < 0.02  # kernels have 16 bits
 
 
+def test_a_reader_of_states_is_exported_at_the_temperature_that_fits(tmp_path, monkeypatch, capsys):
+    net = name_net.NameNet(len(REGIONS)).eval()
+    weights = {name: tensor.numpy() for name, tensor in net.state_dict().items()}
+    saved.write(tmp_path, saved.Saved(weights, 7, 1))
+    target = tmp_path / "states.onnx"
+    arguments = ["export", "states", str(tmp_path / "last"), str(target), "--fit", "6"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    export.main()
+    temperature = float(capsys.readouterr().out.split()[1].rstrip(","))
+    assert temperature in np.round(TEMPERATURES, 3)
+    given = pictures(np.random.default_rng(2), 80, 192)[None]
+    with torch.no_grad():
+        expected = name_net.Exported(net, temperature).eval()(torch.from_numpy(given)).numpy()
+    found = OnnxNetwork(target).run(given)["region"]
+    assert np.abs(found - expected).max() < 0.05  # kernels have 16 bits
+
+
 def test_a_run_without_a_first_write_is_not_exported(tmp_path):
     with pytest.raises(FileNotFoundError):
         saved.weights_of(tmp_path / "last")

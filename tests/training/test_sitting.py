@@ -24,7 +24,7 @@ from training.rendering import HARD
 from training.run import CannotRun
 from training.saved import NotAWrite, Saved
 from training.sitting import Sitting, alone
-from training.tasks import Detecting, Reading
+from training.tasks import Detecting, Naming, Reading
 
 
 def lines(path):
@@ -269,20 +269,22 @@ def test_a_run_has_a_reader_of_its_widths(tmp_path):
     assert all(torch.equal(read.state_dict()[name], weights[name]) for name in weights)
 
 
-@pytest.mark.parametrize("net", ["reader", "detector"])
+@pytest.mark.parametrize("net", ["reader", "detector", "states"])
 def test_the_networks_train_in_two_sittings(net, tmp_path):
     run = replace(toy.RUN, net=net, batch=4, gap=1, held_out=4, steps=2, rate=1e-3)
     pause = toy.Pause(())
-    task = (
-        Reading(run)
-        if net == "reader"
-        else Detecting(run, tmp_path / "cache", None, pause, scenes=1)
-    )
+    task = {
+        "reader": partial(Reading, run),
+        "detector": partial(Detecting, run, tmp_path / "cache", None, pause, scenes=1),
+        "states": partial(Naming, run),
+    }[net]()
     Sitting(tmp_path, run, task, pause, 9e9).go_on(until=1)
     Sitting(tmp_path, run, task, pause, 9e9).go_on()
     assert [line["step"] for line in log(tmp_path)] == [1, 2]
-    assert {"reader": "folded", "detector": "recall"}[net] in log(tmp_path)[-1]
-    assert (tmp_path / "last").stat().st_size < {"reader": 4e6, "detector": 1.2e6}[net]
+    figure = {"reader": "folded", "detector": "recall", "states": "told_right"}[net]
+    assert figure in log(tmp_path)[-1]
+    most = {"reader": 4e6, "detector": 1.2e6, "states": 1.2e6}[net]
+    assert (tmp_path / "last").stat().st_size < most
 
 
 def test_a_detector_whose_dashcam_is_missing_is_refused(tmp_path):
