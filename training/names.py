@@ -68,7 +68,7 @@ ADDRESSES: Final = ("www.{}.gov", "My{}.com", "www.{}.com", "{}.org")
 STACKED_SHARE: Final = 0.3
 """Share of names of two words that have a line for each, such as New Hampshire's."""
 INNER_SHARE, OUTER_SHARE = 0.14, 0.08
-"""Shares of names that stand between other words and the serial, as North Dakota's, and between the edge and other words."""
+"""Shares of names between other words and the serial, as North Dakota's, and between the edge and other words."""
 APART_SHARE: Final = 0.15
 """Share of lines whose letters are spread."""
 BENT_SHARE: Final = 0.1

@@ -136,8 +136,9 @@ def test_the_service_loads_and_runs_the_exported_files(folder):
     quad = np.array([[20, 20], [120, 22], [120, 70], [20, 68]], np.float32)
     [text] = reader.read([(frame, quad)])
     assert 0 <= text.legible <= 1
-    [told] = states.read([(frame, quad)])
-    assert told is None or told.removeprefix("US-") in REGIONS
+    [found] = states.read([(frame, quad)])
+    named = found.named()
+    assert named is None or named.removeprefix("US-") in REGIONS
     assert text.line.shape == (4, 2)
 
 

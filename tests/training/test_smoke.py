@@ -74,4 +74,4 @@ def test_the_state_reader_is_trained_from_scratch(tmp_path):
     states = StateReader(OnnxNetwork(folder / "states.onnx"), minimum=0.99)
     assert states.version == "local"
     quad = np.array([[30, 30], [130, 30], [130, 80], [30, 80]], np.float32)
-    assert states.read([(FRAME, quad)]) == [None]
+    assert [found.named() for found in states.read([(FRAME, quad)])] == [None]

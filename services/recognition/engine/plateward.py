@@ -26,7 +26,7 @@ from services.recognition.engine.states import StateReader
 from services.recognition.engine.words import MODELS, is_no_serial, names_a_state
 from shared.core.region_packs import Regions, regions_of
 
-RULES_REVISION: Final = 7
+RULES_REVISION: Final = 8
 """Goes up with every change to how readings are chosen or readings are weighed."""
 
 SURE_TOGETHER: Final = 10.0

@@ -15,6 +15,7 @@ from services.recognition.engine.geometry import Quad, back_to_frame, size_px
 from services.recognition.engine.odds import log_odds, of_both
 from services.recognition.engine.protocol import Alternative, Character, Characters, considered
 from services.recognition.engine.small_characters import Small, none, small_in, without
+from services.recognition.engine.states import UNREAD, StateOdds
 from services.recognition.models import ALPHABET
 from shared.core.region_packs import PlateShape, Regions
 
@@ -56,8 +57,8 @@ class States(Protocol):
     def version(self) -> str:
         """The version of the network that reads them."""
 
-    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
-        """Return the state of each plate, such as `US-CA`, or None."""
+    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[StateOdds]:
+        """Return how likely each state is to have issued each plate, by its name."""
 
 
 class PlateReader:
@@ -79,8 +80,8 @@ class PlateReader:
             first: reads every plate.
             second: is asked whether a plate is legible where the first is not sure, and reads doubtful plates too; it
                 has the first one's margins. None for the first reader alone.
-            states: names the state of each legible plate, which also is evidence for its serial; None for no
-                state.
+            states: says how likely each state is to have issued a legible plate. A state that is sure by its name
+                is evidence for the serial; the serial is evidence for the state. None for no state.
             regions: the chosen region packs: their series are evidence for a serial, their shapes of plates
                 say where its line is.
             recut_below: legible plates with a character less probable than this are read in further cuts, a
@@ -122,12 +123,14 @@ class PlateReader:
             for i, cut in enumerate(seen)
         ]
         worth = [i for i, one in enumerate(legible) if log_odds(one) >= least[i]]
-        regions = self._regions(plates, worth)
+        states = self._state_odds(plates, worth)
         found = {i: searched(seen[i].steps) for i in worth}
 
         def text(i: int, further: Sequence[CutReading] = ()) -> Text:
             shape = self._shape(plates[i][1])
-            return self._text([seen[i], *further], found[i], legible[i], regions.get(i), shape)
+            return self._text(
+                [seen[i], *further], found[i], legible[i], states.get(i, UNREAD), shape
+            )
 
         texts = [self._illegible(*one) for one in zip(seen, legible, strict=True)]
         for i in worth:
@@ -178,10 +181,10 @@ class PlateReader:
             further += [[as_found[i] for i in doubted], read[len(missing) :]]
         return zip(*further, strict=True)
 
-    def _regions(
+    def _state_odds(
         self, plates: Sequence[tuple[NDArray[np.uint8], Quad]], worth: Sequence[int]
-    ) -> dict[int, str | None]:
-        """Return the states of the plates with these numbers."""
+    ) -> dict[int, StateOdds]:
+        """Return how likely each state is, of the plates with these numbers."""
         if self._states is None:
             return {}
         return dict(zip(worth, self._states.read([plates[i] for i in worth]), strict=True))
@@ -204,16 +207,17 @@ class PlateReader:
         cuts: Sequence[CutReading],
         found: Searched,
         legible: float,
-        region: str | None,
+        state: StateOdds,
         shape: PlateShape,
     ) -> Text:
         steps = len(cuts[0].steps)
         views = [cut.steps for cut in cuts]
         leaves_out = shape.small_pairs and not self._with_stacked
         small = small_in(views) if leaves_out else none
+        by_name = state.named()
         decoded = decode(
             views,
-            prior=lambda text: self._issued.issued_oftener(_word(text), region),
+            prior=lambda text: self._issued.issued_oftener(_word(text), by_name),
             reduced=partial(without, small=small),
             found=found,
         )
@@ -226,13 +230,14 @@ class PlateReader:
             if i not in absent
         ]
         alternatives = _alternatives(decoded, small)
+        serial = alternatives[0].plate if alternatives else ""
         line = _line(decoded.places, steps, self._first.margins, shape)
         return Text(
             characters=tuple(read),
             alternatives=alternatives,
             probability=alternatives[0].probability if alternatives else 1.0,
             legible=legible,
-            region=region,
+            region=state.named(partial(self._issued.is_issued, serial)),
             line=back_to_frame(line, cuts[0].matrix),
             as_read=_word(decoded.seen),
         )

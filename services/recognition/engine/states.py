@@ -1,6 +1,6 @@
-"""Reads which state issued a plate from the name at its upper or lower edge."""
+"""Says which state issued a plate: from the name at its upper or lower edge, and from its serial."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,41 @@ NARROWEST_PX: Final = 64
 BATCH: Final = 16
 STRIP_PX: Final = NAMES_HEIGHT_PX // 2
 """Height of each edge."""
+
+
+OTHER_SERIES: Final = 0.25
+"""How likely a serial of none of an issuer's listed series is on its plates, beside one of them: it may be
+personalised, or of a series that the region packs do not list."""
+
+
+def _as_likely(_: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class StateOdds:
+    """How likely each state is by the name on a plate."""
+
+    odds: tuple[tuple[str | None, float], ...]
+    """States such as `US-CA`, and None for those that may not be returned and for no name, with probabilities."""
+    minimum: float
+    """Probability from which a state is returned."""
+
+    def named(self, issues: Callable[[str], bool] = _as_likely) -> str | None:
+        """Return the state, None below the minimum.
+
+        `issues` says whether the plate's serial is of a state's series; without it, the name alone counts.
+        """
+        weighed = [
+            (state, odds if state is None or issues(state) else odds * OTHER_SERIES)
+            for state, odds in self.odds
+        ]
+        best, most = max(weighed, key=lambda one: one[1])
+        return best if most >= self.minimum * sum(odds for _, odds in weighed) else None
+
+
+UNREAD: Final = StateOdds(((None, 1.0),), 1.0)
+"""Of a plate whose name is illegible."""
 
 
 class StateReader:
@@ -57,25 +92,27 @@ class StateReader:
         """The network's version."""
         return self._version
 
-    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[str | None]:
-        """Return the state of each plate as ISO 3166-2, such as `US-CA`; None below the minimum.
+    def read(self, plates: Sequence[tuple[NDArray[np.uint8], Quad]]) -> list[StateOdds]:
+        """Return how likely each state is to have issued each plate, in ISO 3166-2, such as `US-CA`.
 
         Args:
             plates: frames, (H, W, 3) uint8 BGR, each with a plate's corners in it, px.
         """
-        regions: list[str | None] = [None] * len(plates)
+        found = [UNREAD] * len(plates)
         wide = [i for i, (_, quad) in enumerate(plates) if size_px(quad)[0] >= NARROWEST_PX]
         for start in range(0, len(wide), BATCH):
             part = wide[start : start + BATCH]
             outputs = self._network.run(np.stack([cut_edges(*plates[i]).picture for i in part]))
             for i, odds in zip(part, outputs["region"], strict=True):
-                regions[i] = self._sure_state(odds)
-        return regions
+                found[i] = self._odds(odds)
+        return found
 
-    def _sure_state(self, odds: NDArray[np.float32]) -> str | None:
-        best = int(odds.argmax())
-        region = self._regions[best]
-        return region if region in self.issuers and np.exp(odds[best]) >= self._minimum else None
+    def _odds(self, logarithms: NDArray[np.float32]) -> StateOdds:
+        by_state = zip(self._regions, np.exp(logarithms, dtype=np.float64).tolist(), strict=True)
+        return StateOdds(
+            tuple((state if state in self.issuers else None, odds) for state, odds in by_state),
+            self._minimum,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,7 +363,7 @@ def test_a_text_with_less_than_one_chance_in_two_hundred_is_no_reading(doubted, 
 
 def test_the_engine_reports_the_versions_of_its_networks_and_rules():
     engine = an_engine([], [{"plate": ""}])
-    assert (engine.name, engine.digest) == ("plateward-7/7", "ab" * 32)
+    assert (engine.name, engine.digest) == ("plateward-7/8", "ab" * 32)
 
 
 def test_only_an_unsure_reading_is_sent_to_the_second_reader():
@@ -576,7 +576,7 @@ def test_a_narrowed_frame_takes_what_is_less_probable(score, closer, count):
 def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
     engine = shipped(packs=packs)
     assert (len(engine._reader.versions) == 3) is named
-    assert engine.name.endswith("/7" if packs == ("us",) else "/7-europe")
+    assert engine.name.endswith("/8" if packs == ("us",) else "/8-europe")
 
 
 @pytest.mark.parametrize(("again_px", "searched_at"), [(0, []), (1280, [1280])])

@@ -4,6 +4,7 @@ import pytest
 
 from services.recognition.engine.cuts import PICTURE_PX, CutReader, rectify
 from services.recognition.engine.reader import PlateReader
+from services.recognition.engine.states import StateOdds
 from services.recognition.engine.weights import NoSuchModel
 from services.recognition.models import ALPHABET, MARGIN_ACROSS, MARGIN_UP
 from shared.core.region_packs import pack_of, regions_of
@@ -63,8 +64,11 @@ def test_the_temperature_of_the_network_lowers_its_confidence():
 class NamedStates:
     version = "9"
 
-    def __init__(self, *told):
-        self.told = list(told)
+    def __init__(self, *told, minimum=0.8):
+        self.told = [
+            StateOdds(tuple(one.items()) if isinstance(one, dict) else ((one, 1.0),), minimum)
+            for one in told
+        ]
         self.asked = []
 
     def read(self, plates):
@@ -86,6 +90,19 @@ def test_a_state_is_read_once_for_a_reexamined_plate_and_affects_its_text():
     [text] = read(reading(doubted), states=states, regions=US, recut_below=0.9)
     assert (text.region, text.plate, text.as_read) == ("US-CA", "4EFU387", "LEFU387")
     assert states.asked == [1]
+
+
+def test_a_serial_is_evidence_for_the_state_and_only_a_sure_name_for_the_serial():
+    """A state that the serial alone makes sure must not vouch for the serial."""
+    odds = {"US-CA": 0.6, "US-TX": 0.2, None: 0.0}
+    [text] = read(reading({"plate": "7ABC123"}), states=NamedStates(odds), regions=US)
+    assert text.region == "US-CA"
+    [text] = read(reading({"plate": "ABC1234"}), states=NamedStates(odds), regions=US)
+    assert text.region is None
+    doubted = {"plate": [{"4": 0.45, "L": 0.55}, *"EFU387"]}
+    [unsure] = read(reading(doubted), states=NamedStates(None), regions=US)
+    [text] = read(reading(doubted), states=NamedStates(odds), regions=US)
+    assert text.alternatives == unsure.alternatives
 
 
 def test_a_reader_reports_the_versions_of_all_its_networks():

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from services.recognition.engine.states import NARROWEST_PX, StateReader, cut_edges
+from services.recognition.engine.states import NARROWEST_PX, StateOdds, StateReader, cut_edges
 from services.recognition.engine.weights import NoSuchModel
 from tests.unit.recognition.networks import naming
 
@@ -28,20 +28,47 @@ def wide(px):
     ],
 )
 def test_a_state_is_reported_only_above_the_minimum(states, told):
-    assert StateReader(naming(states), minimum=0.8).read([(frame(), QUAD)]) == [told]
+    [found] = StateReader(naming(states), minimum=0.8).read([(frame(), QUAD)])
+    assert found.named() == told
+
+
+def odds_of(california, nevada, unknown):
+    return StateOdds((("US-CA", california), ("US-NV", nevada), (None, unknown)), 0.8)
+
+
+@pytest.mark.parametrize(
+    ("odds", "issuers", "by_name", "with_serial"),
+    [
+        ((0.75, 0.25, 0.0), {"US-CA"}, None, "US-CA"),  # 12 to 1 by both
+        ((0.75, 0.25, 0.0), {"US-CA", "US-NV"}, None, None),  # of both states' series
+        ((0.75, 0.25, 0.0), set(), None, None),  # of neither's: it may be personalised
+        ((0.75, 0.0, 0.25), {"US-CA"}, None, None),  # a serial does not speak against no name
+        ((0.9, 0.1, 0.0), {"US-NV"}, "US-CA", None),  # the serial is the other state's
+        ((0.99, 0.01, 0.0), {"US-NV"}, "US-CA", "US-CA"),  # a personalised plate
+        ((0.1, 0.2, 0.7), {"US-CA"}, None, None),
+    ],
+)
+def test_a_serial_is_evidence_for_the_states_that_issue_such_serials(
+    odds, issuers, by_name, with_serial
+):
+    found = odds_of(*odds)
+    assert found.named() == by_name
+    assert found.named(issuers.__contains__) == with_serial
 
 
 def test_narrow_plates_are_skipped_and_the_order_of_the_others_is_kept():
     network = naming({"CA": 1.0}, {"TX": 1.0})
     plates = [(frame(), wide(px)) for px in (NARROWEST_PX - 2, 80, 20, 120)]
-    assert StateReader(network, minimum=0.8).read(plates) == [None, "US-CA", None, "US-TX"]
+    found = StateReader(network, minimum=0.8).read(plates)
+    assert [one.named() for one in found] == [None, "US-CA", None, "US-TX"]
     assert [len(shown) for shown in network.shown] == [2]
 
 
 def test_many_plates_are_read_in_batches_and_no_plates_run_no_network():
     network = naming({"CA": 1.0})
     reader = StateReader(network, minimum=0.8)
-    assert reader.read([(frame(), QUAD)] * 20) == ["US-CA"] * 20
+    found = reader.read([(frame(), QUAD)] * 20)
+    assert [one.named() for one in found] == ["US-CA"] * 20
     assert [len(shown) for shown in network.shown] == [16, 4]
     assert reader.read([]) == []
     assert len(network.shown) == 2
@@ -84,5 +111,5 @@ def test_a_network_without_metadata_does_not_load(name):
 
 def test_only_states_of_the_chosen_packs_are_returned():
     reader = StateReader(naming({"CA": 1.0}, {"TX": 1.0}), minimum=0.8, issuers={"US-TX", "DE"})
-    assert reader.read([(frame(), QUAD)] * 2) == [None, "US-TX"]
+    assert [one.named() for one in reader.read([(frame(), QUAD)] * 2)] == [None, "US-TX"]
     assert reader.issuers == {"US-TX"}
