@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import httpx
 
-from local.demo.listing import PURPOSE, as_csv
+from local.demo.listing import PURPOSE, Entry, as_csv
 from local.demo.searches import CANVASS
 from shared.testing import eventually
 from tests.dashboards.faults import objects_away, owner
@@ -36,7 +36,7 @@ async def old_extract(site: Site) -> AsyncIterator[None]:
     )
     path = f"/v1/lists/{made['list_id']}/versions"
     old = (datetime.now(UTC) - timedelta(days=90)).isoformat()
-    content = as_csv([("7QLD123", "stolen_vehicle", "Reported stolen")]).encode()
+    content = as_csv([Entry("7QLD123", "stolen_vehicle", "Reported stolen")]).encode()
     csv = {"content": content, "headers": {"Content-Type": "text/csv"}}
     purpose = await person.declare(**PURPOSE)
     await person.must(

@@ -19,7 +19,7 @@ from local.demo.auditing import audit_purpose, prove
 from local.demo.camera import post
 from local.demo.client import Api
 from local.demo.department import Embedded, seed
-from local.demo.listing import put_in_force
+from local.demo.listing import Entry, put_in_force
 from local.demo.story import Frame, StepFailed
 from local.stack.data import port_of
 from local.stack.launch import running
@@ -52,7 +52,10 @@ async def test_killing_any_process_loses_and_duplicates_no_record(tmp_path):
                 chosen = plates(PLATES)
                 await put_in_force(
                     department.investigator,
-                    [(plate, "stolen_vehicle", "Reported stolen") for plate in chosen[:LISTED]],
+                    [
+                        Entry(plate, "stolen_vehicle", "Reported stolen")
+                        for plate in chosen[:LISTED]
+                    ],
                 )
                 killer = Killer(folder, kafka)
                 run = Run(api, department, chosen)

@@ -22,7 +22,7 @@ from deploy.kafka.run import ApacheKafka
 from local.demo.camera import post
 from local.demo.client import Api
 from local.demo.department import CAMERAS, Embedded, seed
-from local.demo.listing import PURPOSE, put_in_force
+from local.demo.listing import PURPOSE, Entry, put_in_force
 from local.demo.story import Frame
 from local.stack.data import port_of
 from local.stack.launch import running
@@ -326,7 +326,7 @@ class Story:
         """List the car by a part of its plate only, so that only its sighting has the plate."""
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         await put_in_force(
-            self.people.investigator, [(self.twin.plate, "stolen_vehicle", "Reported stolen")]
+            self.people.investigator, [Entry(self.twin.plate, "stolen_vehicle", "Reported stolen")]
         )
         [lists] = [await self.people.investigator.must("hotlist", "GET", "/v1/lists")]
         path = f"/v1/lists/{lists['items'][0]['list_id']}/entries"
