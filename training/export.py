@@ -23,8 +23,6 @@ from services.recognition.models import (
 )
 from training import detector_net, name_net, names, reader_net, train_names
 from training.calibrate import calibration
-from training.faces import HELD_OUT_NAME_PACKAGES
-from training.names import NamedPlates
 from training.plates import PlateRenderer
 from training.quantised import quantise
 from training.rendering import HARD, VALIDATION
@@ -132,7 +130,7 @@ def fitted(weights: Path, plates: int) -> float:
 
 def fitted_names(weights: Path, plates: int) -> float:
     """Return the temperature that fits a reader of states on held-out plates, others than a run's log has."""
-    renderer = NamedPlates(cached_per_style=2, packages=HELD_OUT_NAME_PACKAGES)
+    renderer = names.held_out_plates()
     found = train_names.calibration(
         weights, names.drawn(np.random.default_rng(FIT_SEED), renderer, plates)
     )

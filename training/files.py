@@ -1,9 +1,11 @@
 """Stores samples as a folder of .npy files of equal length, rendered in blocks and read memory-mapped."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, fields
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,15 @@ Shapes = Mapping[str, tuple[int, ...]]
 """The files of a folder, and the shape of one sample in each; all uint8."""
 Block = Callable[[tuple[int, int]], tuple[NDArray[np.uint8], ...]]
 """Renders a number of samples from one seed: an array for each file, in their order. Picklable."""
+
+
+class _Arrays(Protocol):
+    """A dataclass whose fields are arrays of equal length."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Arrays = TypeVar("Arrays", bound=_Arrays)
 
 
 def write_blocks(
@@ -39,6 +50,14 @@ def write_blocks(
 def mapped(folder: Path, shapes: Shapes) -> list[NDArray[np.uint8]]:
     """Memory-map the arrays of a folder, in the order of `shapes`."""
     return [np.load(folder / f"{name}.npy", mmap_mode="r") for name in shapes]
+
+
+def joined(groups: Sequence[Arrays]) -> Arrays:
+    """Return the arrays of several groups of samples as one group."""
+    columns = (
+        np.concatenate([getattr(one, field.name) for one in groups]) for field in fields(groups[0])
+    )
+    return type(groups[0])(*columns)
 
 
 def main(

@@ -19,7 +19,7 @@ from scenes.model import Colour, Image
 from services.recognition.engine.states import cut_edges
 from services.recognition.models import NAMES_HEIGHT_PX, NAMES_WIDTH_PX
 from training import files
-from training.faces import NAME_PACKAGES, spelled_words
+from training.faces import HELD_OUT_NAME_PACKAGES, NAME_PACKAGES, spelled_words
 from training.files import mapped, write_blocks
 from training.fittings import DEALERS, MONTHS, fit_hardware, stick_on, worn
 from training.painting import (
@@ -216,6 +216,11 @@ class NamedPlates:
             write(other, top=top, size=(0.05, 0.1), edge_px=written.reach_px)
             return written.letters
         return write(name, top=top, size=(0.09, 0.24)).letters
+
+
+def held_out_plates() -> NamedPlates:
+    """Return what draws the plates of the validation, whose typefaces no training has."""
+    return NamedPlates(cached_per_style=2, packages=HELD_OUT_NAME_PACKAGES)
 
 
 def naming(rng: np.random.Generator, style: Style) -> str:

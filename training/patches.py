@@ -49,12 +49,3 @@ def gathered(samples: Sequence[DetectorSample]) -> Patches:
         exact[place, :plates] = sample.exact
         ignore[place, :regions] = sample.ignore[:regions]
     return Patches(images, corners, exact, ignore)
-
-
-def joined(groups: Sequence[Patches]) -> Patches:
-    """Return the patches of several groups as one."""
-    columns = zip(
-        *((one.images, one.corners, one.exact, one.ignore) for one in groups), strict=True
-    )
-    images, corners, exact, ignore = (np.concatenate(column) for column in columns)
-    return Patches(images, corners, exact, ignore)

@@ -26,8 +26,9 @@ from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.own_weights import find_own
 from services.recognition.engine.reader import LEGIBLE
 from training.export import export_detector
+from training.files import joined
 from training.fresh import held_out
-from training.patches import Patches, joined
+from training.patches import Patches
 from training.rendering import VALIDATION
 from training.saved import NAME
 from training.scenes.model import box_corners

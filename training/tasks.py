@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training import loop, names, patches, train_detector, train_names, train_reader
 from training.detector_net import DetectorNet
-from training.faces import HELD_OUT_NAME_PACKAGES
+from training.files import joined
 from training.flat import flat_plate
 from training.name_net import NameNet
 from training.names import NamedPlates, Names
@@ -98,8 +98,7 @@ class Reading:
 
     def join(self, groups: Sequence[Samples]) -> Samples:
         """See `Task`."""
-        columns = zip(*(_columns(one) for one in groups), strict=True)
-        return Samples(*(np.concatenate(column) for column in columns))
+        return joined(groups)
 
     def loss(
         self, net: Any, group: Samples, at: NDArray[np.int64], rng: np.random.Generator
@@ -113,10 +112,6 @@ class Reading:
         return figures
 
 
-def _columns(group: Samples) -> tuple[NDArray[np.uint8], ...]:
-    return group.pictures, group.texts, group.regions, group.plates, group.places
-
-
 class Naming:
     """The task of the reader of states' names. Its plates have no configuration; the held-out ones have typefaces of
     their own."""
@@ -127,7 +122,7 @@ class Naming:
     def __init__(self, _: Run) -> None:
         cv2.setNumThreads(1)
         self._training = NamedPlates()
-        self._validation = NamedPlates(cached_per_style=2, packages=HELD_OUT_NAME_PACKAGES)
+        self._validation = names.held_out_plates()
 
     def net(self) -> torch.nn.Module:
         """See `Task`."""
@@ -147,8 +142,7 @@ class Naming:
 
     def join(self, groups: Sequence[Names]) -> Names:
         """See `Task`."""
-        columns = zip(*((one.edges, one.states, one.letters) for one in groups), strict=True)
-        return Names(*(np.concatenate(column) for column in columns))
+        return joined(groups)
 
     def loss(
         self, net: Any, group: Names, at: NDArray[np.int64], rng: np.random.Generator
@@ -202,7 +196,7 @@ class Detecting:
 
     def join(self, groups: Sequence[Patches]) -> Patches:
         """See `Task`."""
-        return patches.joined(groups)
+        return joined(groups)
 
     def loss(
         self, net: Any, group: Patches, at: NDArray[np.int64], rng: np.random.Generator

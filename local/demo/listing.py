@@ -43,7 +43,7 @@ class Entry:
 
 def choose(frames: Sequence[Frame]) -> list[Entry]:
     """Return the entries, chosen from the frames' true plates."""
-    states = {bare(t.plate): t.state for f in frames for t in f.truth}
+    states = {bare(t.plate): t.state or "" for f in frames for t in f.truth}
     chosen = list(states.items())[::EVERY] or [(SAMPLE, "")]
     return [
         Entry(plate, *KINDS[number % len(KINDS)], state)

@@ -17,11 +17,11 @@ class TruthFault(ValueError):
 
 @dataclass(frozen=True)
 class TruePlate:
-    """A plate in a picture: its text, its box x, y, w, h in px, and its state's postal code or "" if not known."""
+    """A plate in a picture: its text, its box x, y, w, h in px, and its state's postal code if that is known."""
 
     plate: str
     box: tuple[int, int, int, int]
-    state: str = ""
+    state: str | None = None
 
 
 def bare(plate: str) -> str:
@@ -61,7 +61,7 @@ def _true_plate(row: Mapping[str, str | None], where: str) -> TruePlate | None:
     plate = row["plate"] or ""
     if len(bare(plate)) > MAX_PLATE_CHARACTERS:
         raise TruthFault(f"{where}: plate: more than {MAX_PLATE_CHARACTERS} letters and digits")
-    return TruePlate(plate, (x, y, w, h), row.get("state") or "") if bare(plate) else None
+    return TruePlate(plate, (x, y, w, h), row.get("state") or None) if bare(plate) else None
 
 
 def folded_share(pairs: Iterable[tuple[Sequence[TruePlate], Sequence[str]]]) -> float | None:

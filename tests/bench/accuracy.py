@@ -107,7 +107,7 @@ def measure(
             mine, extras = matched(plates, kept)
             name = sample.path.name
             for true, reading in zip(plates, mine, strict=True):
-                tally.judged.append(Judged(name, true, reading, sample.state))
+                tally.judged.append(Judged(name, true, reading))
             tally.extras += [(name, reading) for reading in extras]
     return tally
 
@@ -149,10 +149,10 @@ def state_figures(judged: Sequence[Judged]) -> dict[str, float | None]:
 
     `state` is over all plates; `state_named_right` over those for which the engine gave a region.
     """
-    known = [one for one in judged if one.state is not None]
+    known = [one for one in judged if one.true.state is not None]
     if not known:
         return {}
-    given = [(one.state, one.reading and one.reading.region) for one in known]
+    given = [(one.true.state, one.reading and one.reading.region) for one in known]
     named = [(state, region) for state, region in given if region is not None]
     right = sum(region == f"US-{state}" for state, region in named)
     return {
@@ -189,7 +189,7 @@ def page(
 
 
 def _miss_card(one: Judged, frame: Image) -> Card:
-    said = (("truth", one.true.plate), *((("state", one.state),) if one.state else ()))
+    said = (("truth", one.true.plate), *((("state", one.true.state),) if one.true.state else ()))
     return Card(one.file, cut_out(frame, one.true.box), (*said, *reading_rows(one.reading)))
 
 

@@ -18,8 +18,6 @@ class Sample:
 
     path: Path
     plates: tuple[TruePlate, ...]
-    state: str | None = None
-    """The issuing state by its two letters, where the truth names it."""
 
 
 def photos(folder: Path, n: int | None) -> list[Sample]:
@@ -49,7 +47,7 @@ def _crop_rows(folder: Path, listed: Path) -> Iterator[Sample]:
 
 def _crop(folder: Path, row: Mapping[str, str]) -> Sample:
     state = (row["state"] or "").strip().upper()
-    return Sample(folder / row["file"], (TruePlate(row["plate"], (0, 0, 0, 0)),), state or None)
+    return Sample(folder / row["file"], (TruePlate(row["plate"], (0, 0, 0, 0), state or None),))
 
 
 def _listed(folder: Path, columns: tuple[str, ...]) -> Path:

@@ -27,8 +27,6 @@ class Judged:
     file: str
     true: TruePlate
     reading: PlateReading | None
-    state: str | None = None
-    """The issuing state by its two letters, where the truth names it."""
 
     @property
     def right(self) -> bool:

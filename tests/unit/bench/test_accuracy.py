@@ -42,7 +42,7 @@ def test_figures_count_reads_misses_and_extra_reads(tmp_path):
 
 def test_states_are_counted_where_the_truth_names_them(tmp_path):
     samples = [
-        Sample(picture(tmp_path, f"{n}.png"), (TruePlate("AB1", (0, 0, 0, 0)),), state)
+        Sample(picture(tmp_path, f"{n}.png"), (TruePlate("AB1", (0, 0, 0, 0), state),))
         for n, state in enumerate(["CA", "NV", "OR", "WA"])
     ]
     regions = iter(["US-CA", "US-CA", "US-AZ", None, "US-WA"])  # the first is not counted

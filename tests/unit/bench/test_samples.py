@@ -29,7 +29,7 @@ def test_crops_come_with_their_state_and_unreadable_ones_are_left_out(folder):
         "file,state,plate\n0.jpg,ca,7abc 123\n1.jpg,,AB1\n2.jpg,NV,-\n"
     )
     found = crops(folder, None)
-    assert [(s.path.name, s.state, s.plates[0].plate) for s in found] == [
+    assert [(s.path.name, s.plates[0].state, s.plates[0].plate) for s in found] == [
         ("0.jpg", "CA", "7abc 123"),
         ("1.jpg", None, "AB1"),
     ]

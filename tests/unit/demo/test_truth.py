@@ -25,7 +25,7 @@ def test_a_truth_file_gives_all_plates_of_a_picture(tmp_path):
 def test_a_truth_file_may_name_states(tmp_path):
     path = tmp_path / "truth.csv"
     path.write_text(HEAD.strip() + ",state\na.jpg,1,2,30,15,7ABC123,CA\nb.jpg,1,2,30,15,B1\n")
-    assert [plates[0].state for plates in read_truth(path).values()] == ["CA", ""]
+    assert [plates[0].state for plates in read_truth(path).values()] == ["CA", None]
 
 
 def test_a_truth_file_without_a_column_names_it(tmp_path):
