@@ -1,5 +1,8 @@
 """Fixtures of all tests. Sockets are blocked outside integration, e2e and bench (pytest-socket)."""
 
+import contextvars
+import functools
+import inspect
 import logging
 import os
 from pathlib import Path
@@ -18,6 +21,19 @@ WITH_SOCKETS = {"integration", "e2e", "bench", "browser", "chaos", "conformance"
 def pytest_collection_finish() -> None:
     """Collect garbage as seldom as services do: a twentieth of the time."""
     spare_collector()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function):
+    """Run each test in a context of its own: the trace or the request that one sets is not that of the next."""
+    test = pyfuncitem.obj
+    if inspect.iscoroutinefunction(test):
+        return (yield)
+    pyfuncitem.obj = functools.partial(contextvars.copy_context().run, test)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = test
 
 
 @pytest.fixture(autouse=True)

@@ -42,13 +42,9 @@ async def app(sample_app):
 def written(monkeypatch):
     """Collects the output to standard error."""
     text = io.StringIO()
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
     monkeypatch.setattr("sys.stderr", text)
     configure_logging()
-    yield text
-    root.handlers[:] = before
-    root.setLevel(level)
+    return text
 
 
 def is_ours(request_id):

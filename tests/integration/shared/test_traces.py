@@ -294,18 +294,13 @@ async def test_an_error_is_in_a_span_by_its_type(tracer, collector):
 async def test_a_log_line_has_the_ids_of_its_request_and_its_trace(
     running, exporting, collector, monkeypatch
 ):
-    written, root = io.StringIO(), logging.getLogger()
-    before, level = list(root.handlers), root.level
+    written = io.StringIO()
     monkeypatch.setattr("sys.stderr", written)
     configure_logging("json")
-    try:
-        logging.getLogger("of the service").info("outside a request")
-        async with running(exporting(collector.address)) as (_, client):
-            answer = await client.get(f"/broken/{PLATE}")
-            logging.getLogger("of the service").error("failed", exc_info=ValueError(PLATE))
-    finally:
-        root.handlers[:] = before
-        root.setLevel(level)
+    logging.getLogger("of the service").info("outside a request")
+    async with running(exporting(collector.address)) as (_, client):
+        answer = await client.get(f"/broken/{PLATE}")
+        logging.getLogger("of the service").error("failed", exc_info=ValueError(PLATE))
     assert PLATE not in written.getvalue()
     outside, *lines = map(json.loads, written.getvalue().splitlines())
     assert outside["request_id"] is outside["trace_id"] is None

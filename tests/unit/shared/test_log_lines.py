@@ -33,7 +33,6 @@ def written(
 ) -> Iterator[io.StringIO]:
     """Serve a service with a format of logs in its settings, and return what is logged."""
     root, how = logging.getLogger(), request.param
-    handlers = root.handlers[:]
     levels = {name: logging.getLogger(name).level for name in LIBRARIES}
     monkeypatch.setenv("LOG_FORMAT", how)
     monkeypatch.setattr("shared.service.serve.uvicorn.run", lambda app, **options: None)
@@ -45,7 +44,6 @@ def written(
     lines = io.StringIO()
     handler.setStream(lines)
     yield lines
-    root.handlers[:] = handlers
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
 
