@@ -78,8 +78,14 @@ lint-deploy: $(STAMP) ## kubeconform, kube-score and hadolint over manifests and
 	@$(PY) -m pytest -q -m linters tests/deploy/test_lint.py
 
 .PHONY: test
-test: lint-code ## All tests but those with a target of their own
+test: ## All tests but those with a target of their own
+	@$(MAKE) --no-print-directory -j 2 --output-sync lint-code collected
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not apache and not s3 and not kubernetes and not clients and not bench and not browser and not chaos and not linters and not images and not runbooks"
+
+# pytest compiles each module of tests with its assertions rewritten. Its workers would each do that for all of them.
+.PHONY: collected
+collected: $(STAMP)
+	@$(PY) -m pytest --collect-only -qq >/dev/null || true  # the tests themselves say what is wrong
 
 .PHONY: test-runbooks
 test-runbooks: $(STAMP) ## A department lost and restored, and one exported and imported elsewhere, by the commands of docs/operations
