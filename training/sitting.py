@@ -28,6 +28,7 @@ from training.ahead import NICE, Ahead, rendered
 from training.fresh import Fresh, Key, augmenting, held_out
 from training.pausing import Pause
 from training.rendering import NAMED, VALIDATION
+from training.restored import NotTheNetwork, start_of
 from training.run import CannotRun, Run
 from training.saved import Saved
 from training.scenes.backgrounds import read_boxes
@@ -119,9 +120,13 @@ class Sitting:
             self._save()
 
     def _start(self) -> None:
-        """Load the weights that the run begins with, if it names any."""
-        if self._run.start:
-            self._net.load_state_dict(saved.weights_of(runs.ROOT / self._run.start))
+        """Load the weights that the run begins with, if it names any. Raises: CannotRun."""
+        if not self._run.start:
+            return
+        try:
+            self._net.load_state_dict(start_of(runs.ROOT / self._run.start))
+        except NotTheNetwork as fault:
+            raise CannotRun(str(fault)) from fault
 
     def go_on(self, until: int | None = None) -> None:
         """Train until the run's last step, a given one, or until the pause is over."""
@@ -339,7 +344,8 @@ def _arguments() -> argparse.ArgumentParser:
     new.add_argument("--rate", type=float, help="the highest learning rate")
     new.add_argument("--seed", type=int)
     new.add_argument(
-        "--start", help="weights to begin with: the file `last` of another run, or a .pt file"
+        "--start",
+        help="weights to begin with: the file `last` of another run, a .pt file, or states.onnx",
     )
     new.add_argument("--purpose", help="what the run is for, in a sentence")
     new.add_argument("--rendering", choices=tuple(NAMED))
