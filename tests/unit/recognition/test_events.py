@@ -1,6 +1,7 @@
 import asyncio
 import os
 import signal
+import time
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -114,6 +115,8 @@ async def test_a_frame_gives_a_read_with_its_crop_and_one_outcome(captures, bus,
     assert processed.model == event.engine
     assert processed.duration_ms > 0
     assert processed.reason is None
+    in_order = [record.topic for record in bus.records]
+    assert in_order == [ReadsRecognised.TOPIC, CaptureProcessed.TOPIC]
 
 
 async def test_the_reads_of_each_frame_of_a_batch_are_in_the_trace_of_its_post(
@@ -208,6 +211,23 @@ async def test_each_read_has_the_crop_of_its_own_plate(bus, objects):
     assert b"unsure" not in objects.stored.values()
 
 
+class Plain(TwoPlates):
+    """Reads a plate without a separator."""
+
+    async def read(self, image):
+        frame = await super().read(image)
+        plate = frame.plates[1]
+        plain = replace(plate.reading, plate_as_read=plate.reading.plate)
+        return replace(frame, plates=(replace(plate, reading=plain),))
+
+
+async def test_a_text_that_is_the_plate_itself_is_not_repeated(bus, objects):
+    captures = Captures(Plain(), bus, objects, FakeClock(), min_confidence=0.9)
+    await captures.received([await a_capture(objects)])
+    [event] = bus.events(ReadsRecognised)
+    assert [(read.plate, read.plate_as_read) for read in event.reads] == [("7ABC123", None)]
+
+
 class ManyPlates(TwoPlates):
     """Reads the same plate everywhere, as PaddleOCR does on a picture of nothing but plates."""
 
@@ -292,7 +312,10 @@ async def test_an_image_that_its_store_shows_late_is_read(captures, bus, objects
         return await found(key)
 
     monkeypatch.setattr(objects, "get", late)
+    monkeypatch.setattr(events, "RETRY_AFTER_S", (0.05, 0.15))
+    began = time.perf_counter()
     await captures.received([capture])
+    assert time.perf_counter() - began >= 0.19, "the store has time before each retry"
     [processed] = bus.events(CaptureProcessed)
     assert (processed.outcome, len(missed)) == ("plates", 2)
 

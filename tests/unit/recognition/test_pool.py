@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from prometheus_client import REGISTRY
 
 from services.recognition.engine.decode import ImageTooLarge, UndecodableImage
 from services.recognition.engine.protocol import Box
+from services.recognition.workers import child
 from services.recognition.workers.child import Failed, read_frames
 from services.recognition.workers.pool import FrameKilledWorker, WorkerPool, cores
 from services.recognition.workers.process import EngineFailed, Worker, WorkerDoesNotStart
@@ -84,6 +86,39 @@ def test_boxes_of_a_reduced_frame_are_in_pixels_of_the_frame_as_posted():
     small, large = read_frames(ScriptedEngine(), [frame(), frame(5200)])
     assert [plate.box for plate in small.plates] == [Box(2, 2, 28, 8)]
     assert [plate.box for plate in large.plates] == [Box(4, 4, 56, 16)]
+
+
+def test_an_engine_that_fails_on_frames_together_reads_each_of_them_alone():
+    """Without this the frames beside a faulty one would be lost with it, or cost a worker."""
+    answers = read_frames(ScriptedEngine(), [frame(), frame(RAISES), b"no image", frame()])
+    assert answers[1:3] == [
+        Failed("EngineFailed", "RuntimeError"),
+        Failed("UndecodableImage", "not a JPEG, PNG or WebP image"),
+    ]
+    assert [plate.reading.plate for one in (answers[0], answers[3]) for plate in one.plates] == [
+        PLATE,
+        PLATE,
+    ]
+
+
+def test_a_frame_took_its_decoding_its_share_of_the_reading_and_its_crops(monkeypatch):
+    now_s = 100.0
+
+    def later(seconds, result):
+        nonlocal now_s
+        now_s += seconds
+        return result
+
+    class Slow(ScriptedEngine):
+        def read_batch(self, frames):
+            return later(6.0, super().read_batch(frames))
+
+    jpeg, decoding = child._jpeg, child.decode
+    monkeypatch.setattr(child, "time", SimpleNamespace(perf_counter=lambda: now_s))
+    monkeypatch.setattr(child, "decode", lambda data: later(0.5, decoding(data)))
+    monkeypatch.setattr(child, "_jpeg", lambda *given: later(0.25, jpeg(*given)))
+    answers = read_frames(Slow(), [frame()] * 3)
+    assert [one.duration_ms for one in answers] == [500 + 2000 + 250] * 3
 
 
 async def test_a_worker_is_ready_only_after_its_engine_is_warm(pool, tmp_path):
