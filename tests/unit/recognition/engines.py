@@ -19,6 +19,8 @@ GO = "go"
 """The file, in the engine's folder, that ends the wait of a frame."""
 WARM = "warm"
 """File in that folder that shows that the engine was warmed up."""
+HANGING = "hanging"
+"""File in that folder that shows that the engine has a frame on which it hangs."""
 LONGEST_WAIT_S = 60
 
 
@@ -33,6 +35,7 @@ class ScriptedEngine:
         self._together = folder / "together" if folder else None
         self._go = folder / GO if folder else None
         self._warm = folder / WARM if folder else None
+        self._hanging = folder / HANGING if folder else None
 
     def warm_up(self):
         if self._warm:
@@ -48,6 +51,8 @@ class ScriptedEngine:
                 self._marker.write_text(str(self._deaths() + 1))
                 os.kill(os.getpid(), signal.SIGKILL)
             case w if w == HANGS:
+                if self._hanging:
+                    self._hanging.touch()
                 time.sleep(600)
             case w if w == RAISES:
                 raise RuntimeError(f"on purpose: {PLATE}")

@@ -26,6 +26,7 @@ from shared.testing import eventually
 from tests.unit.recognition.engines import (
     BROKEN,
     GO,
+    HANGING,
     HANGS,
     KILLS,
     KILLS_ONCE,
@@ -434,12 +435,14 @@ def test_a_containers_limit_bounds_the_number_of_workers(tmp_path, quota, expect
 
 
 PARENT = """
-import asyncio
+import asyncio, sys
+from functools import partial
+from pathlib import Path
 from services.recognition.workers.pool import WorkerPool
 from tests.unit.recognition.engines import ScriptedEngine
 
 async def main():
-    pool = WorkerPool(ScriptedEngine, workers=1)
+    pool = WorkerPool(partial(ScriptedEngine, Path(sys.argv[1])), workers=1)
     await pool.start()
     print(*(worker.pid for worker in pool.workers), flush=True)
     await pool.read(open(0, "rb").read())
@@ -448,15 +451,19 @@ asyncio.run(main())
 """
 
 
-async def test_workers_end_when_their_parent_is_killed_even_in_the_middle_of_a_frame():
+async def test_workers_end_when_their_parent_is_killed_even_in_the_middle_of_a_frame(tmp_path):
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", PARENT, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     with parent:
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         parent.stdin.write(frame(HANGS))
         parent.stdin.close()
         assert len(pids) == 1
+        await eventually((tmp_path / HANGING).exists)
         assert not is_gone(pids[0])
         parent.kill()
     await eventually(lambda: is_gone(pids[0]))

@@ -57,6 +57,17 @@ def vote_of():
     return work
 
 
+def test_a_process_that_votes_ends_with_this_one_and_has_a_smaller_share_of_the_core(monkeypatch):
+    begun, settings = [], SimpleNamespace(log_format="text")
+    monkeypatch.setattr(pass_process, "begin_as_child", lambda: begun.append("as a child"))
+    monkeypatch.setattr(pass_process.os, "nice", begun.append)
+    for rest in ("configure_logging", "spare_collector"):
+        monkeypatch.setattr(pass_process, rest, lambda *_: None)
+    monkeypatch.setattr(pass_process.uvloop, "run", lambda work: begun.append(work.close()))
+    pass_process.vote(None, settings, "retention")
+    assert begun == ["as a child", pass_process.NICENESS, None]
+
+
 async def test_a_set_may_take_long_while_its_process_computes(vote_of):
     long = [Computing()] * (MOST_BEATS - 1)
     child, fault = await vote_of(*long, VOTED, *long, VOTED, Finished())
