@@ -5,7 +5,7 @@ import pytest
 
 from services.recognition.engine.consensus import agreed_serial, winner
 from services.recognition.engine.plausibility import Glyph, TextLine
-from services.recognition.engine.protocol import considered
+from services.recognition.engine.protocol import NEGLIGIBLE, considered
 from shared.core.region_packs import regions_of
 
 US = regions_of(("us",))
@@ -94,3 +94,11 @@ def test_a_view_brings_its_own_alternatives_by_its_weight():
         ("8", 0.2),
         ("S", 0.1 / 3),
     ]
+
+
+def test_a_character_that_an_event_would_give_no_chance_is_left_out_and_four_are_the_most():
+    others = {"8": 0.04, "S": 0.03, "3": 0.02, "E": 0.01, "P": NEGLIGIBLE}
+    assert [one.text for one in considered("B", 0.9, others).alternatives] == ["B", "8", "S", "3"]
+    assert considered("B", 0.9, {"P": NEGLIGIBLE}).alternatives == ()
+    just_enough = considered("B", 0.9, {"P": 1.01 * NEGLIGIBLE}).alternatives
+    assert [one.text for one in just_enough] == ["B", "P"]

@@ -9,6 +9,11 @@ MIDDLE = np.array([[48, 24], [144, 24], [144, 72], [48, 72]], np.float32)
 """Where a plate lies in its own cut."""
 
 
+def about_the_middle(times):
+    """Return the plate in its cut so many times as large."""
+    return MIDDLE.mean(axis=0) + times * (MIDDLE - MIDDLE.mean(axis=0))
+
+
 def frame(width=640, height=360):
     return np.full((height, width, 3), 50, np.uint8)
 
@@ -93,10 +98,11 @@ def test_a_cutout_is_grey_beyond_the_frame():
     "seen",
     [
         MIDDLE + np.array([60, 0], np.float32),
-        MIDDLE.mean(axis=0) + 0.2 * (MIDDLE - MIDDLE.mean(axis=0)),
+        about_the_middle(0.45),
+        about_the_middle(1.95),
         MIDDLE[[1, 0, 3, 2]],
     ],
-    ids=["beside it", "far smaller", "turned over"],
+    ids=["beside it", "far smaller", "far larger", "turned over"],
 )
 @pytest.mark.parametrize("score", [0.9, 0.4])
 def test_a_detection_that_cannot_be_the_same_plate_is_not_seen(seen, score):

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.recognition.engine.decode import MAX_IMAGE_BYTES
+from services.recognition.engine.framing import framed
 from services.recognition.engine.protocol import Box, Character, PlateReading
 from services.recognition.workers.crop_reader import (
     MEMORY_BYTES,
@@ -73,6 +74,16 @@ def test_a_crop_is_laid_into_a_frame_and_its_surest_reading_counts() -> None:
     assert engine.sizes == [(384, 640, 3)]
 
 
+@pytest.mark.parametrize(("crop", "ground"), [(200, 64), (40, 190)])
+def test_the_frame_around_a_crop_is_dark_around_a_light_one_and_light_around_a_dark_one(
+    crop: int, ground: int
+) -> None:
+    frame, (x, y, width, height) = framed(np.full((40, 80, 3), crop, np.uint8))
+    assert (frame[y : y + height, x : x + width] == crop).all()
+    assert (frame[0] == ground).all()
+    assert (frame[-1] == ground).all()
+
+
 def test_what_recognition_would_not_publish_is_no_reading() -> None:
     assert read_crop(StandIn(a_reading("7ABC123", 0.2)), CROP, minimum=0.3) == CropReading()
     assert read_crop(StandIn(), CROP, minimum=0.3) == CropReading()
@@ -117,11 +128,14 @@ class Engine:
 
     def warm_up(self):
         open({written!r}, "wb", 0).write(b"x")
+        print("a library says something", flush=True)
 
 def serve(engine, given, answers, *, minimum):
     said = getrlimit(RLIMIT_AS)[0], getrlimit(RLIMIT_FSIZE), getrlimit(RLIMIT_CORE), minimum
-    answers.write(repr(said).encode())
+    answers.write(repr((*said, len(swept))).encode())
 
+swept = []
+crop_reader.sweep = swept.append
 crop_reader.Settings = lambda: SimpleNamespace(recognition_min_confidence=0.25)
 crop_reader.engine_of = lambda settings: Engine
 crop_reader.serve = serve
@@ -136,5 +150,6 @@ def test_the_program_is_bounded_before_it_reads_and_after_its_engine_is_loaded(
     written = tmp_path / "cache"
     code = PROGRAM.format(written=str(written))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-    assert done.stdout == f"({MEMORY_BYTES}, (0, 0), (0, 0), 0.25)".encode(), done.stderr
+    assert done.stdout == f"({MEMORY_BYTES}, (0, 0), (0, 0), 0.25, 1)".encode(), done.stderr
+    assert done.stderr == b"a library says something\n", "apart from the answers"
     assert written.read_bytes() == b"x"

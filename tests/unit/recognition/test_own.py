@@ -130,6 +130,12 @@ def test_plates_are_returned_from_left_to_right_with_region_alternatives_and_cor
     assert 160 < min(ys) < max(ys) < 192
 
 
+def test_plates_are_in_order_though_the_surer_one_is_on_the_right():
+    doubted = ["7", "A", "B", "C", {"1": 0.6, "7": 0.4}, "2", "3"]
+    found = an_engine([LEFT, RIGHT], [{"plate": doubted}, {"plate": "BXR4826"}]).read(frame())
+    assert [one.plate for one in found] == ["7ABC123", "BXR4826"]
+
+
 def test_a_batch_gives_each_frame_its_own_plates():
     engine = an_engine([LEFT], [{"plate": "7ABC123"}, {"plate": "8XYZ999"}])
     assert [[one.plate for one in readings] for readings in engine.read_batch([frame()] * 2)] == [
@@ -570,6 +576,23 @@ def test_a_narrowed_frame_takes_what_is_less_probable(score, closer, count):
         closer=detecting((closer, CUT)),
     )
     assert len(engine.read(frame())) == count
+
+
+@pytest.mark.parametrize(("score", "count"), [(0.51, 1), (0.49, 0)])
+@pytest.mark.parametrize("regions", [US, EUROPE], ids=["us", "europe"])
+def test_a_whole_frame_takes_what_is_as_probable_as_its_detector_wants(regions, score, count):
+    """Only a narrowed frame takes less."""
+    detector = seeing([(score, LONG)], [])
+    engine = european(
+        detector, {"plate": "B123ABC"}, regions=regions, closer=detecting((0.99, CUT))
+    )
+    assert len(engine.read(frame())) == count
+
+
+def test_the_reader_reads_again_and_has_small_pairs_as_the_settings_say():
+    usual, other = shipped(), shipped(recut_below=0.7, with_stacked=True)
+    assert (usual._reader._recut_below, usual._reader._with_stacked) == (0.0, False)
+    assert (other._reader._recut_below, other._reader._with_stacked) == (0.7, True)
 
 
 @pytest.mark.parametrize(("packs", "named"), [(("us",), True), (("europe",), False)])

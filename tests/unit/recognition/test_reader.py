@@ -36,6 +36,18 @@ def test_a_plate_is_read_with_a_probability_for_each_character_and_for_the_whole
     assert len(text.alternatives) <= 3
 
 
+def test_no_text_at_all_is_no_alternative():
+    [text] = read(reading({"plate": [{"A": 0.6}]}))
+    assert text.probability == pytest.approx(0.6, abs=0.01)
+    assert [one.plate for one in text.alternatives] == ["A"]
+
+
+def test_no_plate_is_read_again_where_that_is_off():
+    network = reading({"plate": ""}, {"plate": [{"A": 0.6}]})
+    assert [text.plate for text in read(network, 2, recut_below=0.0)] == ["", "A"]
+    assert len(network.shown) == 1
+
+
 @pytest.mark.parametrize("name", ["version", "margin_up", "temperature"])
 def test_a_network_without_metadata_does_not_load(name):
     network = reading({"plate": "7A"})

@@ -56,6 +56,12 @@ def test_a_serial_is_evidence_for_the_states_that_issue_such_serials(
     assert found.named(issuers.__contains__) == with_serial
 
 
+@pytest.mark.parametrize(("minimum", "named"), [(0.75, "US-CA"), (0.751, None)])
+def test_a_state_that_is_just_probable_enough_is_returned(minimum, named):
+    found = StateOdds((("US-CA", 0.75), ("US-NV", 0.25)), minimum)
+    assert found.named() == named
+
+
 def test_narrow_plates_are_skipped_and_the_order_of_the_others_is_kept():
     network = naming({"CA": 1.0}, {"TX": 1.0})
     plates = [(frame(), wide(px)) for px in (NARROWEST_PX - 2, 80, 20, 120)]
