@@ -97,7 +97,7 @@ def test_a_cutout_is_grey_beyond_the_frame():
 @pytest.mark.parametrize(
     "seen",
     [
-        MIDDLE + np.array([60, 0], np.float32),
+        MIDDLE + np.array([40, 0], np.float32),
         about_the_middle(0.45),
         about_the_middle(1.95),
         MIDDLE[[1, 0, 3, 2]],

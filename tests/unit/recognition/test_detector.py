@@ -159,6 +159,15 @@ def test_no_more_than_the_surest_cells_of_a_frame_are_compared():
     assert min(its for its, _ in plates) > score[0, 99]
 
 
+@pytest.mark.parametrize("corner", [np.nan, np.inf, 116.0])
+def test_a_cell_with_invalid_corners_hides_no_plate_though_it_is_surer(corner):
+    plate = [100.0, 100, 164, 100, 164, 132, 100, 132]
+    corners = np.array([[[corner] * 8, plate]], np.float32)
+    [(score, quad)] = merged(np.array([[0.95, 0.8]], np.float32), corners, 0.5)
+    assert score == pytest.approx(0.8)
+    assert quad.ravel().tolist() == plate
+
+
 @pytest.mark.parametrize("corner", [np.nan, np.inf, 7.0])
 def test_invalid_corners_give_no_detection(corner):
     def answer(pictures):

@@ -47,6 +47,7 @@ def test_a_cut_may_reach_over_the_edge_of_the_frame():
 def test_a_bounding_box_stays_inside_the_frame():
     assert bounding_box(rectangle(-5, 2, 20, 10), (8, 12, 3)) == Box(0, 2, 12, 6)
     assert bounding_box(rectangle(50, 50, 5, 5), (8, 12, 3)) == Box(11, 7, 1, 1)
+    assert bounding_box(rectangle(5, 3, 0, 0), (8, 12, 3)) == Box(5, 3, 1, 1)
 
 
 def test_overlap_is_a_share_of_the_smaller_box():

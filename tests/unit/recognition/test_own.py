@@ -1,5 +1,6 @@
 """Our own engine with fake networks: which answers become a reading, and which do not."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -552,6 +553,14 @@ def test_a_plate_that_two_searches_find_is_read_once_in_its_most_probable_readin
         assert [one.plate for one in found] == ["B123ABG"]
 
 
+@pytest.mark.parametrize(("apart_px", "count"), [(70, 1), (130, 2)])
+def test_what_two_searches_find_is_one_plate_if_it_overlaps(apart_px, count):
+    there = tuple((x + apart_px, y) for x, y in LONG)
+    detector = seeing([(0.9, LONG)], [(0.9, narrow(there))])
+    found = european(detector, {"plate": "B123ABC"}, {"plate": "B123ABG"}).read(frame())
+    assert len(found) == count
+
+
 def test_two_plates_side_by_side_stay_two():
     there = tuple((x + 300, y) for x, y in LONG)
     detector = seeing([(0.9, LONG)], [(0.9, narrow(there))])
@@ -589,10 +598,42 @@ def test_a_whole_frame_takes_what_is_as_probable_as_its_detector_wants(regions, 
     assert len(engine.read(frame())) == count
 
 
-def test_the_reader_reads_again_and_has_small_pairs_as_the_settings_say():
-    usual, other = shipped(), shipped(recut_below=0.7, with_stacked=True)
-    assert (usual._reader._recut_below, usual._reader._with_stacked) == (0.0, False)
-    assert (other._reader._recut_below, other._reader._with_stacked) == (0.7, True)
+def set_in(engine):
+    """Return what the settings of an engine came to in its parts."""
+    search, reader = engine._search, engine._reader
+    return {
+        "detector_px": search._first.detector._longest_px,
+        "detector_again_px": search._again.detector._longest_px,
+        "detector_minimum": search._first.detector._minimum,
+        "again_minimum": search._again.detector._minimum,
+        "legible_minimum": engine._legible_minimum,
+        "region_minimum": reader._states._minimum,
+        "recut_below": reader._recut_below,
+        "with_stacked": reader._with_stacked,
+        "opinion_below": engine._opinion_below,
+    }
+
+
+@pytest.mark.parametrize("with_stacked", [False, True])
+def test_each_setting_reaches_the_part_that_it_is_of(with_stacked):
+    given = {
+        "detector_px": 704,
+        "detector_again_px": 1248,
+        "detector_minimum": 0.41,
+        "legible_minimum": 0.97,
+        "region_minimum": 0.93,
+        "recut_below": 0.7,
+        "with_stacked": with_stacked,
+        "opinion_below": 0.55,
+    }
+    assert set_in(shipped(**given)) == {**given, "again_minimum": 0.41}
+
+
+def test_a_worker_has_one_thread_for_pictures():
+    """Its neighbours have the other cores."""
+    cv2.setNumThreads(2)
+    shipped()
+    assert cv2.getNumThreads() == 1
 
 
 @pytest.mark.parametrize(("packs", "named"), [(("us",), True), (("europe",), False)])

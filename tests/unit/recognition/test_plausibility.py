@@ -59,6 +59,7 @@ def test_serials_with_any_separator_are_plausible(text):
         ("Califrnia", Objection.LENGTH),
         ("MONTNA", Objection.WORD),
         ("5Auchen", Objection.SMALL_LETTERS),
+        ("7ab123", Objection.SMALL_LETTERS),
         ("做面定A12", Objection.FOREIGN),
         ("做面A123", Objection.FOREIGN),
         ("SPEED LIMIT 35", Objection.LENGTH),
@@ -94,6 +95,7 @@ def test_a_rectangle_that_is_too_small_or_too_tilted_is_not_read():
         ("1365847", Support.ANY),
         ("ES350", Support.ANY),
         ("AB12", Support.ANY),
+        ("7A1", Support.STATE),
         ("2014", Support.STATE),
         ("30", Support.STATE),
         ("TOYOTA", Support.STATE),
@@ -106,10 +108,25 @@ def test_ambiguous_text_needs_support(plate, needed):
 def test_a_state_over_or_under_the_serial_supports_it():
     serial = line("DRIFTER", rectangle(100, 100, 90, 30))
     over = line("TEXAS", rectangle(120, 78, 50, 14))
-    aside = line("TEXAS", rectangle(300, 100, 50, 14))
-    banner = line("TEXAS", rectangle(0, 70, 300, 20))
+    under = line("TEXAS", rectangle(120, 140, 50, 14))
     assert has_state_beside(serial, [serial, over])
-    assert not has_state_beside(serial, [serial, aside, banner])
+    assert has_state_beside(serial, [serial, under])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        line("TEXAS", rectangle(120, 110, 50, 10)),
+        line("TEXAS", rectangle(120, 170, 50, 14)),
+        line("TEXAS", rectangle(160, 78, 50, 14)),
+        line("TEXAS", rectangle(80, 76, 130, 14)),
+        line("DALLAS", rectangle(120, 78, 50, 14)),
+    ],
+    ids=["on the serial", "far below", "beside", "wider than the plate", "another name"],
+)
+def test_a_state_elsewhere_or_another_word_does_not(other):
+    serial = line("DRIFTER", rectangle(100, 100, 90, 30))
+    assert not has_state_beside(serial, [serial, other])
 
 
 def test_original_text_is_kept_and_no_character_is_rewritten():
@@ -157,16 +174,37 @@ def test_overlapping_halves_of_a_plate_are_joined_into_one_box():
 @pytest.mark.parametrize(
     "other",
     [
-        line("2069", rectangle(240, 100, 55, 30)),  # too far
-        line("2069", rectangle(115, 100, 55, 30)),  # more than a character in both
-        line("2069", rectangle(155, 130, 55, 30)),  # another line
-        line("2069", rectangle(155, 100, 110, 60)),  # another size
-        line("TEXAS", rectangle(155, 100, 55, 30)),
-        line("20694", rectangle(155, 100, 55, 30)),  # nine characters together
+        line("206", rectangle(240, 100, 55, 30)),
+        line("206", rectangle(115, 100, 55, 30)),
+        line("206", rectangle(155, 130, 55, 30)),
+        line("206", rectangle(155, 92, 80, 46)),
+        line("206", rectangle(155, 105, 40, 20)),
+        line("OHIO", rectangle(155, 100, 55, 30)),
+        line("EXIT", rectangle(155, 100, 55, 30)),
+        line("20694", rectangle(155, 100, 55, 30)),
+        line("-", rectangle(155, 100, 15, 30)),
+    ],
+    ids=[
+        "too far",
+        "more than a character in both",
+        "another line",
+        "higher",
+        "lower",
+        "a state",
+        "a word of signs",
+        "nine characters together",
+        "none of it",
     ],
 )
 def test_lines_that_are_not_halves_of_one_serial_stay_apart(other):
-    assert joined([line("CGTX", rectangle(100, 100, 40, 30)), other], LENGTHS) == []
+    half = line("CGTX", rectangle(100, 100, 40, 30))
+    assert joined([half, other], LENGTHS) == []
+    assert joined([half, line("206", rectangle(155, 100, 55, 30))], LENGTHS) != []
+
+
+def test_a_whole_serial_is_no_half_of_a_longer_one():
+    whole = line("CGTX20", rectangle(100, 100, 80, 30))
+    assert joined([whole, line("69", rectangle(190, 100, 30, 30))], LENGTHS) == []
 
 
 def test_stickers_on_a_plate_are_dropped_and_a_second_car_is_kept():

@@ -210,6 +210,22 @@ def test_reducing_a_large_plate_averages_pixels_without_shifting_them():
     assert picture[:, 81:].max() <= 2
 
 
+def test_a_large_plate_is_averaged_whatever_columns_lie_under_the_picture():
+    quad = np.array([[0, 0], [1280, 0], [1280, 640], [0, 640]], np.float32)
+    frame = np.zeros((640, 1280, 3), np.uint8)
+    frame[:, ::8] = 200
+    picture, _ = rectify(frame, quad, 0.0, 0.0)
+    assert np.abs(picture[:, 2:-2].astype(int) - 25).max() <= 2
+
+
+def test_a_small_plate_lies_in_the_middle_of_its_picture():
+    frame = np.zeros((40, 90, 3), np.uint8)
+    frame[:, :45] = 200
+    quad = np.array([[5, 4], [85, 4], [85, 36], [5, 36]], np.float32)
+    picture, _ = rectify(frame, quad, 0.0, 0.0)
+    assert (picture.astype(int) + picture[:, ::-1] == 200).all(), "as much of it left as right"
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (30, 8), (8, 300)])
 def test_a_plate_over_the_edge_of_a_small_frame_is_cut_out_all_the_same(shape):
     picture, _ = rectify(np.full((*shape, 3), 9, np.uint8), QUAD - 150, 0.06, 0.10)
@@ -248,6 +264,17 @@ def test_only_a_doubtful_plate_is_read_again_and_its_views_are_averaged():
     assert second.alternatives[1].plate == "8B"
     assert second.legible == pytest.approx(0.9)
     assert not np.array_equal(network.shown[1][0], network.shown[1][1])
+
+
+def test_a_doubtful_plate_is_read_again_in_a_wider_and_in_a_narrower_cut():
+    """The frame is brighter from left to right, so a cut's brightnesses say how wide it is."""
+    brighter = np.tile((np.arange(400) // 2).astype(np.uint8)[None, :, None], (240, 1, 3))
+    network = reading({"plate": ["8", {"B": 0.6, "8": 0.4}]})
+    PlateReader(CutReader(network), regions=US, recut_below=0.9).read([(brighter, QUAD)])
+    [as_found], [wider, narrower] = network.shown
+    usual = int(np.ptp(as_found))
+    assert np.ptp(wider) == pytest.approx(1.03 * usual, abs=1)
+    assert np.ptp(narrower) == pytest.approx(0.97 * usual, abs=1)
 
 
 @pytest.mark.parametrize(("legible", "asked_before"), [(1.0, False), (0.93, True)])
