@@ -137,6 +137,12 @@ def test_plates_are_in_order_though_the_surer_one_is_on_the_right():
     assert [one.plate for one in found] == ["7ABC123", "BXR4826"]
 
 
+def test_a_reading_has_three_alternatives_at_the_most_whatever_the_second_opinion_adds():
+    opinion = SaidOpinion("6ABC999", "5XYZ000")
+    [found] = an_engine([LEFT], [{"plate": DOUBTED}], opinion).read(frame())
+    assert [one.plate for one in found.alternatives] == ["77ABC123", "77A8C123", "6ABC999"]
+
+
 def test_a_batch_gives_each_frame_its_own_plates():
     engine = an_engine([LEFT], [{"plate": "7ABC123"}, {"plate": "8XYZ999"}])
     assert [[one.plate for one in readings] for readings in engine.read_batch([frame()] * 2)] == [
