@@ -41,6 +41,8 @@ from tests.unit.recognition.engines import (
     weighted_factory,
 )
 
+pytestmark = pytest.mark.clause("468.4(c)/frames")
+
 
 @pytest.fixture(scope="module")
 async def pool():
@@ -145,9 +147,12 @@ async def test_the_reads_of_each_frame_of_a_batch_are_in_the_trace_of_its_post(
         assert (trace[3:35], trace[-2:]) == (f"{number:032x}", flags[number - 1])
 
 
-async def test_a_redelivery_has_the_same_ids(captures, bus, objects):
+async def test_a_redelivery_has_the_same_ids_however_late_it_comes(pool, bus, objects):
+    clock = FakeClock()
+    captures = Captures(pool, bus, objects, clock, min_confidence=0.35)
     capture = await a_capture(objects)
     await captures.received([capture])
+    clock.advance(hours=3)
     await captures.received([capture])
     first, again = bus.events(ReadsRecognised)
     assert (first.reads, first.event_id) == (again.reads, again.event_id)

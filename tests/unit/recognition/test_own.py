@@ -33,6 +33,8 @@ from services.recognition.engine.weights import NoSuchModel
 from shared.core.region_packs import pack_of, regions_of
 from tests.unit.recognition.networks import FunctionNetwork, detecting, naming, reading
 
+pytestmark = pytest.mark.clause("468.4(c)/readings")
+
 LEFT = ((100, 160), (164, 160), (164, 192), (100, 192))
 RIGHT = ((300, 160), (364, 160), (364, 192), (300, 192))
 CENTRED = ((48, 24), (144, 24), (144, 72), (48, 72))

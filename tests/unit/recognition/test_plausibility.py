@@ -18,6 +18,8 @@ from services.recognition.engine.plausibility import (
 )
 from services.recognition.engine.protocol import Box, Character, PlateReading
 
+pytestmark = pytest.mark.clause("468.4(c)/readings")
+
 LENGTHS = range(2, 9)
 
 

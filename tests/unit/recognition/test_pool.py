@@ -42,6 +42,8 @@ from tests.unit.recognition.engines import (
     stubborn_factory,
 )
 
+pytestmark = pytest.mark.clause("468.4(c)/frames")
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -11,6 +11,8 @@ from shared.core.region_packs import pack_of, regions_of
 from tests.unit.recognition.networks import FunctionNetwork, reading
 from training.photography import Photograph, cut_out
 
+pytestmark = pytest.mark.clause("468.4(c)/readings")
+
 US = regions_of(("us",))
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
 

@@ -6,6 +6,8 @@ from services.recognition.engine.states import NARROWEST_PX, StateOdds, StateRea
 from services.recognition.engine.weights import NoSuchModel
 from tests.unit.recognition.networks import naming
 
+pytestmark = pytest.mark.clause("468.4(c)/readings")
+
 QUAD = np.array([[100, 60], [260, 60], [260, 140], [100, 140]], np.float32)
 
 
