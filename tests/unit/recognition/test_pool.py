@@ -23,6 +23,7 @@ from services.recognition.workers.process import EngineFailed, Worker, WorkerDoe
 from shared.core.child_process import ChildEnded
 from shared.core.errors import Unavailable
 from shared.testing import eventually
+from tests.processes import is_gone
 from tests.unit.recognition.engines import (
     BROKEN,
     GO,
@@ -59,15 +60,6 @@ async def pool(tmp_path):
     await pool.start()
     yield pool
     await pool.stop()
-
-
-def is_gone(pid):
-    """Whether a process has ended; a zombie has."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return True
-    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 async def test_frames_come_back_with_readings_and_crops(pool):

@@ -12,6 +12,7 @@ import pytest
 
 from shared.core.child_process import Child, ChildEnded, begin_as_child
 from shared.testing import eventually
+from tests.processes import is_gone
 
 ROOT = Path(__file__).parents[3]
 AT_WORK = "at work"
@@ -41,15 +42,6 @@ if __name__ == "__main__":
     print(child.receive(60), child.pid, flush=True)
     time.sleep(600)
 """
-
-
-def is_gone(pid):
-    """Whether a process has ended; a zombie has."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return True
-    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 async def test_a_child_at_work_ends_with_its_parent(tmp_path):
