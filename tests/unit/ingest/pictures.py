@@ -119,10 +119,17 @@ def png_of(*chunks: bytes) -> bytes:
 
 
 def ihdr(
-    width_px: int, height_px: int, depth: int = 8, colour: int = 2, interlace: int = 0
+    width_px: int,
+    height_px: int,
+    depth: int = 8,
+    colour: int = 2,
+    interlace: int = 0,
+    *,
+    compression: int = 0,
+    filtering: int = 0,
 ) -> bytes:
-    packed = struct.pack(">IIBBBBB", width_px, height_px, depth, colour, 0, 0, interlace)
-    return chunk(b"IHDR", packed)
+    kinds = (depth, colour, compression, filtering, interlace)
+    return chunk(b"IHDR", struct.pack(">II5B", width_px, height_px, *kinds))
 
 
 def png_bomb() -> bytes:

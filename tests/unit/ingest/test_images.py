@@ -215,6 +215,8 @@ IDAT, IEND = p.chunk(b"IDAT", b"data"), p.chunk(b"IEND", b"")
         (p.png_of(p.ihdr(4, 4, depth=3), IDAT, IEND), ("header_contradiction", 8)),
         (p.png_of(p.ihdr(4, 4, colour=5), IDAT, IEND), ("header_contradiction", 8)),
         (p.png_of(p.ihdr(4, 4, interlace=2), IDAT, IEND), ("header_contradiction", 8)),
+        (p.png_of(p.ihdr(4, 4, compression=1), IDAT, IEND), ("header_contradiction", 8)),
+        (p.png_of(p.ihdr(4, 4, filtering=1), IDAT, IEND), ("header_contradiction", 8)),
         (p.png_of(p.ihdr(4, 4, colour=3), IDAT, IEND), ("palette_missing", 49)),
         (p.png_of(p.ihdr(4, 4), p.ihdr(4, 4), IDAT, IEND), ("second_header", 33)),
         (p.png_of(p.ihdr(4, 4), IDAT, p.chunk(b"tEXt", b"a"), IDAT, IEND), ("chunks_apart", 62)),
@@ -226,6 +228,7 @@ IDAT, IEND = p.chunk(b"IDAT", b"data"), p.chunk(b"IEND", b"")
         (p.png_of(p.ihdr(10_001, 5_000), IDAT, IEND), "image_too_large"),
         (p.png_of(p.chunk(b"IHDR", b"short"), IDAT, IEND), ("header_length", 8)),
         (p.png_of(p.ihdr(4, 4), IDAT), ("truncated", 49)),
+        (p.png_of(p.ihdr(4, 4), IDAT, IEND[:11]), ("truncated", 60)),
         (p.png_of(p.ihdr(4, 4), IDAT, IEND) + bytes(3) + b"PK", ("trailing_bytes", 61)),
     ],
 )
@@ -239,10 +242,36 @@ def test_the_largest_pictures_are_accepted(width_px, height_px):
     assert (frame.width_px, frame.height_px) == (width_px, height_px)
 
 
-def test_an_interlaced_png_and_one_with_a_palette_are_accepted():
+DEPTHS_BY_COLOUR = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""The standard's table 12."""
+
+PALETTE = p.chunk(b"PLTE", bytes(3))
+
+
+@pytest.mark.parametrize("colour", range(8))
+@pytest.mark.parametrize("depth", range(18))
+def test_a_png_has_one_of_the_depths_of_its_kind_of_colour(colour, depth):
+    data = p.png_of(p.ihdr(4, 4, depth, colour), PALETTE, IDAT, IEND)
+    if depth in DEPTHS_BY_COLOUR.get(colour, ()):
+        assert inspect(data).width_px == 4
+    else:
+        assert fault(data) == ("header_contradiction", 8)
+
+
+def test_an_interlaced_png_is_accepted():
     assert inspect(p.png_of(p.ihdr(4, 4, interlace=1), IDAT, IEND)).width_px == 4
-    palette = p.chunk(b"PLTE", bytes(3))
-    assert inspect(p.png_of(p.ihdr(4, 4, colour=3), palette, IDAT, IEND)).width_px == 4
+
+
+def test_a_palette_counts_wherever_it_stands_before_the_pixels():
+    words = p.chunk(b"tEXt", b"a")
+    for between in ([PALETTE], [PALETTE, words], [words, PALETTE, words]):
+        assert inspect(p.png_of(p.ihdr(4, 4, colour=3), *between, IDAT, IEND)).width_px == 4
+
+
+def test_pixels_may_begin_with_an_empty_chunk_and_go_on_in_several():
+    empty, words = p.chunk(b"IDAT", b""), p.chunk(b"tEXt", b"a")
+    for chunks in ([empty, IDAT], [IDAT, empty], [IDAT, IDAT, words], [empty, IDAT, IDAT]):
+        assert inspect(p.png_of(p.ihdr(4, 4), *chunks, IEND)).width_px == 4
 
 
 def test_a_png_changed_on_the_way_is_refused():
@@ -277,6 +306,34 @@ LOSSY = b"\x10\0\0\x9d\x01\x2a\4\0\4\0"
 def test_a_hand_made_webp_is_accepted():
     assert inspect(riff((b"VP8L", LOSSLESS))).width_px == 4
     assert inspect(riff((b"VP8X", CANVAS_4), (b"VP8L", LOSSLESS))).width_px == 4
+    assert inspect(riff((b"VP8X", CANVAS_4 + b"more"), (b"VP8L", LOSSLESS))).width_px == 4
+
+
+@pytest.mark.parametrize("size", [(300, 40), (40, 300), (9_000, 1), (1, 9_000), (16_383, 2)])
+def test_the_sides_of_a_webp_are_those_of_its_picture(size):
+    width_px, height_px = size
+    scaled = struct.pack("<HH", 0x4000 | width_px, 0xC000 | height_px)  # two bits say how to scale
+    alpha = 1 << 28
+    lossless = struct.pack("<I", (width_px - 1) | (height_px - 1) << 14 | alpha)
+    canvas = (width_px - 1).to_bytes(3, "little") + (height_px - 1).to_bytes(3, "little")
+    for picture in ((b"VP8 ", LOSSY[:6] + scaled), (b"VP8L", b"\x2f" + lossless)):
+        for chunks in ([picture], [(b"VP8X", b"\x10" + bytes(3) + canvas), picture]):
+            frame = inspect(riff(*chunks))
+            assert (frame.width_px, frame.height_px) == size
+
+
+@pytest.mark.parametrize("flags", [0x01, 0x04, 0x08, 0x10, 0x20, 0x3C])
+def test_a_webp_may_announce_anything_but_that_it_moves(flags):
+    canvas = bytes((flags,)) + CANVAS_4[1:]
+    assert inspect(riff((b"VP8X", canvas), (b"VP8L", LOSSLESS))).width_px == 4
+    moving = bytes((flags | 0x02,)) + CANVAS_4[1:]
+    assert fault(riff((b"VP8X", moving), (b"VP8L", LOSSLESS))) == "animated_webp"
+
+
+@pytest.mark.parametrize("version", range(1, 8))
+def test_a_lossless_webp_of_another_version_is_refused(version):
+    bits = struct.pack("<I", 3 | 3 << 14 | version << 29)
+    assert fault(riff((b"VP8L", b"\x2f" + bits))) == ("version_unknown", 12)
 
 
 @pytest.mark.parametrize(
@@ -302,9 +359,12 @@ def test_a_hand_made_webp_is_accepted():
         (riff((b"VP8 ", LOSSY[:6] + bytes(4))), ("no_pixels", 12)),
         (riff((b"VP8 ", LOSSY[:3] + b"abc" + LOSSY[6:])), ("header_length", 12)),
         (riff((b"VP8 ", b"short")), ("header_length", 12)),
+        (riff((b"VP8 ", LOSSY[:9])), ("header_length", 12)),
+        (riff((b"VP8X", CANVAS_4[:4] + b"\xff" * 6)), "image_too_large"),
         (riff((b"VP8L", LOSSLESS))[:-1], ("truncated", 29)),
         (riff((b"VP8L", LOSSLESS)) + bytes(3) + b"PK", ("length_differs", 30)),
         (b"RIFF" + struct.pack("<I", 16) + b"WEBPVP8L" + b"\xff" * 8, ("chunk_length", 12)),
+        (b"RIFF" + struct.pack("<I", 19) + riff((b"VP8L", LOSSLESS[:1]))[8:], ("truncated", 22)),
     ],
 )
 def test_a_contradictory_webp_is_refused_with_its_defect_and_where_it_is(data, said):
