@@ -1,6 +1,5 @@
 """The format of reads that a camera made itself, and how a body with a batch of them is decoded. The hot path."""
 
-import re
 import zlib
 from collections.abc import Callable
 from typing import Annotated, get_args
@@ -12,7 +11,7 @@ from services.ingest.domain.in_flight import Reservation
 from services.ingest.domain.problem_codes import Code
 from services.ingest.domain.read_shapes import shape_fault
 from shared.core.errors import InvalidInput, Malformed, TooLarge, UnsupportedMedia
-from shared.core.json_position import not_json
+from shared.core.json_position import not_decoded
 from shared.core.types import Confidence, Direction, Latitude, Longitude
 
 MAX_TEXT = 128
@@ -151,27 +150,14 @@ def decode(body: bytes, media_type: str, most: int) -> list[EdgeRead]:
     except msgspec.ValidationError as exc:
         raise _of_shape(str(exc)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise _not_json(body, str(exc)) from None
+        raise not_decoded(body, str(exc)) from None
     except RecursionError:
-        raise Malformed(Code.READS_NESTED_TOO_DEEP) from None
+        raise Malformed(Code.JSON_NESTED_TOO_DEEP) from None
     if not reads:
         raise InvalidInput(Code.READS_EMPTY)
     if len(reads) > most:
         raise TooLarge(Code.READS_TOO_MANY, max_reads=most, reads=len(reads))
     return reads
-
-
-_BYTE = re.compile(r".*\(byte (\d+)\)")
-
-
-def _not_json(body: bytes, message: str) -> Malformed:
-    """Return the refusal of a body that is not JSON; a truncated one fails at its end."""
-    try:
-        body.decode()
-    except UnicodeDecodeError as not_utf8:
-        return not_json(body[: not_utf8.start].decode())
-    found = _BYTE.fullmatch(message)
-    return not_json(body[: len(body) if found is None else int(found[1])].decode(errors="replace"))
 
 
 def _of_shape(message: str) -> InvalidInput:

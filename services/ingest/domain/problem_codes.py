@@ -79,6 +79,9 @@ class Code(ProblemCode):
         " allowed. Leave the place out, or have the registered place changed",
     )
 
+    # Reads of cameras and posts in makers' formats
+    JSON_NESTED_TOO_DEEP = Malformed, "the body is nested too deeply"
+
     # Reads of cameras
     READS_ENCODING_UNKNOWN = UnsupportedMedia, "send reads uncompressed or as gzip"
     READS_NOT_GZIP = Malformed, "the body is not gzip"
@@ -86,7 +89,6 @@ class Code(ProblemCode):
     READS_GZIP_CUT_OFF = Malformed, "the gzip body is truncated, or has bytes after its end"
     READS_MEDIA_UNKNOWN = UnsupportedMedia, "send reads as {first} or {second}"
     READS_EMPTY = InvalidInput, "the batch has no reads"
-    READS_NESTED_TOO_DEEP = Malformed, "the body is nested too deeply"
     READS_TOO_MANY = TooLarge, "a batch may have {max_reads} reads at most, not {reads}"
     READ_REFUSED = InvalidInput, "read {index}: {because}"
     READ_FIELD_REFUSED = InvalidInput, "read {index}, {name}: {because}"

@@ -349,7 +349,7 @@ BODIES = {
     "an object": (b"{}", {}, 422, "field_type_wrong"),
     "a number": (b"[1]", {}, 422, "field_type_wrong"),
     "deep nesting": (b"[" * 100_000, {}, 422, "field_type_wrong"),
-    "a time that is nested deeply": (b'[{"captured_at":' + b"[" * 100_000, {}, 400, "reads_nested_too_deep"),
+    "a time that is nested deeply": (b'[{"captured_at":' + b"[" * 100_000, {}, 400, "json_nested_too_deep"),
     "a form": (b"a=b", {"Content_Type": "application/x-www-form-urlencoded"}, 415, "reads_media_unknown"),
     "xml": (b"<a/>", {"Content_Type": "text/xml"}, 415, "reads_media_unknown"),
     "no type": (b"[]", {"Content_Type": ""}, 415, "reads_media_unknown"),

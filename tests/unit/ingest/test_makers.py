@@ -2,22 +2,31 @@
 
 import base64
 import json
+import math
+import re
 import tracemalloc
+from typing import Any
 
 import pytest
 
 from services.ingest.actions.makers import MAKERS
-from services.ingest.actions.makers.posted import FormField, PassedOver
+from services.ingest.actions.makers.posted import FormField, PassedOver, Posted
 from services.ingest.actions.makers.translating import (
+    document,
     identity,
+    in_json,
     moment,
     others,
+    pictures,
     place,
     plate_of,
+    share,
     text,
     unpacked,
+    unread,
+    written,
 )
-from shared.core.errors import InvalidInput, Malformed
+from shared.core.errors import InvalidInput, Malformed, TooLarge
 from tests.unit.ingest import pictures as p
 
 HOME = "US-CA"
@@ -43,13 +52,18 @@ def result(**changes):
     return read.fields
 
 
-def anpr(*changes):
-    """Return the fields of the read of Hikvision's example with some text replaced."""
+def event(*changes):
+    """Return Hikvision's example with some text replaced."""
     document = MAKERS["hikvision"].example
     for old, new in changes:
         assert document.count(old) == 1
         document = document.replace(old, new)
-    [read] = translated("hikvision", document.encode()).reads
+    return document.encode()
+
+
+def anpr(*changes):
+    """Return the fields of the read of Hikvision's example with some text replaced."""
+    [read] = translated("hikvision", event(*changes)).reads
     return read.fields
 
 
@@ -75,11 +89,32 @@ def test_probabilities_that_fit_no_characters_are_left_out(believed):
     assert "characters" not in anpr(("99,94,97,96,99,98,97", believed))
 
 
+def test_each_character_has_the_probability_that_the_camera_gave_it():
+    fields = anpr(("99,94,97,96,99,98,97", " 100,0,7 ,96,99,98,097 "))
+    assert fields["characters"] == [
+        {"text": one, "confidence": sure}
+        for one, sure in zip("7ABC123", (1, 0, 0.07, 0.96, 0.99, 0.98, 0.97), strict=True)
+    ]
+    assert "characters" not in anpr(("99,94,97,96,99,98,97", "0099,94,97,96,99,98,97"))
+    assert "characters" not in anpr(("99,94,97,96,99,98,97", "99,94,97,96,99,98,97,96"))
+
+
 @pytest.mark.parametrize(
     ("change", "field", "value"),
     [
-        (("forward", "reverse"), "direction", "receding"),
+        (("forward", "Reverse"), "direction", "receding"),
         (("forward", "unknown"), "direction", None),
+        (("forward", "forward"), "direction", "approaching"),
+        (("<line>1<", "<line>0<"), "lane", 0),
+        (("<line>1<", "<line>x<"), "lane", None),
+        (("<line>1<", "<line><"), "lane", None),
+        (("<line>1<", f"<line>{'9' * 5000}<"), "lane", None),
+        (("<speed>48<", "<speed>1<"), "speed_kmh", 1),
+        (("<speed>48<", "<speed>fast<"), "speed_kmh", None),
+        (("<speed>48<", "<speed>1e2<"), "speed_kmh", None),
+        (("<speed>48<", "<speed>0048<"), "speed_kmh", None),
+        (("<speed>48<", "<speed><"), "speed_kmh", None),
+        (("<color>white<", "<color>white<"), "vehicle_colour", "white"),
         (("<line>1<", "<line>99<"), "lane", 99),
         (("<line>1<", "<line>100<"), "lane", None),
         (("<line>1<", "<line>-1<"), "lane", None),
@@ -117,6 +152,86 @@ def test_a_position_in_degrees_minutes_and_seconds_is_one_in_degrees(east, north
     assert found == (place and pytest.approx(place, abs=1e-6))
 
 
+@pytest.mark.parametrize("lost", ["Longitude", "Latitude"])
+def test_half_a_position_is_none(lost):
+    half = re.sub(rf"<{lost}>.*?</{lost}>", "", GPS.format("W", "N", "39"))
+    assert half != GPS.format("W", "N", "39")
+    assert not {"latitude", "longitude"} & anpr(("</UUID>", half)).keys()
+
+
+def test_a_part_of_an_angle_that_is_empty_or_missing_counts_as_nothing():
+    for nothing in ("<sec></sec>", ""):
+        gps = GPS.format("W", "N", "39").replace("<sec>39.72</sec>", nothing)
+        assert anpr(("</UUID>", gps))["latitude"] == pytest.approx(39 + 55 / 60, abs=1e-9)
+
+
+def test_a_camera_that_does_not_describe_the_vehicle_has_its_read():
+    vehicle = "<vehicleInfo><color>white</color><speed>48</speed></vehicleInfo>"
+    fields = anpr((vehicle, ""))
+    assert fields["plate"] == "7ABC123"
+    assert not {"vehicle_colour", "speed_kmh"} & fields.keys()
+
+
+@pytest.mark.parametrize("name", ["dateTime", "confidenceLevel"])
+def test_a_read_without_what_each_read_needs_is_refused_by_its_name(name):
+    document = re.sub(rf"<{name}>.*?</{name}>", "", event().decode()).encode()
+    assert document != event()
+    with pytest.raises(InvalidInput) as refused:
+        translated("hikvision", document)
+    assert (refused.value.code, refused.value.field) == ("maker_field_missing", name)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("active", "inactive"), PassedOver.SIGN_OF_LIFE),
+        (("active", "Inactive"), PassedOver.SIGN_OF_LIFE),
+        (("<eventState>active</eventState>", ""), None),
+        ((">ANPR<", ">anpr<"), None),
+        ((">ANPR<", ">VMD<"), PassedOver.OTHER_EVENT),
+        (("<eventType>ANPR</eventType>", ""), PassedOver.OTHER_EVENT),
+    ],
+)
+def test_an_event_says_whether_it_is_about_a_plate(change, reason):
+    posted = translated("hikvision", event(change), FormField("detectionPicture.jpg", p.jpeg()))
+    assert posted.passed_over is reason
+    assert bool(posted.reads) is (reason is None)
+
+
+def test_an_event_without_anything_read_is_a_capture_at_its_time_or_nothing():
+    bare = re.sub("<ANPR>.*</ANPR>", "", event().decode(), flags=re.DOTALL)
+    assert translated("hikvision", bare.encode()).passed_over is PassedOver.NO_PLATE
+    scene = FormField("detectionPicture.jpg", p.jpeg())
+    posted = translated("hikvision", bare.encode(), scene)
+    assert (posted.frame, posted.captured_at) == (scene.data, "2026-06-01T11:59:58-07:00")
+    assert (posted.reads, posted.place, posted.passed_over) == ((), {}, None)
+    timeless = re.sub("<dateTime>.*</dateTime>", "", bare).encode()
+    assert translated("hikvision", timeless, scene).captured_at is None
+    placed = bare.replace("</UUID>", GPS.format("W", "N", "39")).encode()
+    assert translated("hikvision", placed, scene).place["longitude"] < -122
+
+
+def test_an_event_has_256_kilobytes_at_most():
+    most = event() + b" " * (256 * 1024 - len(event()))
+    assert translated("hikvision", most).reads
+    with pytest.raises(Malformed) as refused:
+        translated("hikvision", most + b" ")
+    assert refused.value.code == "maker_xml_unreadable"
+
+
+def test_the_picture_of_a_plate_is_no_scene():
+    crop = FormField("licensePlatePicture.jpg", p.jpeg(60, 20))
+    posted = translated("hikvision", event(), crop)
+    assert (posted.frame, posted.reads[0].crop) == (None, crop.data)
+    posted = translated("hikvision", event())
+    assert (posted.frame, posted.reads[0].crop) == (None, None)
+
+
+def test_only_makers_whose_devices_post_forms_are_said_to():
+    forms = {name for name, maker in MAKERS.items() if maker.is_form}
+    assert forms == {"hikvision", "plate-recognizer"}
+
+
 def test_the_pictures_of_a_form_are_told_apart_by_their_names():
     crop, small, scene = p.jpeg(60, 20), p.jpeg(64, 48), p.jpeg(640, 480)
     posted = translated(
@@ -137,6 +252,74 @@ def test_other_xml_is_no_event(document):
     with pytest.raises(Malformed) as refused:
         translated("hikvision", document)
     assert refused.value.code == "maker_xml_unreadable"
+
+
+# Documents and the pictures beside them
+
+
+def test_a_document_has_ten_thousand_objects_at_most():
+    """What each object is does not matter; a list of texts stands in for a document."""
+    most = json.dumps(["{"] * 10_000).encode()
+    assert len(in_json(most, list[str])) == 10_000
+    with pytest.raises(TooLarge) as refused:
+        in_json(json.dumps(["{"] * 10_001).encode(), list[str])
+    assert refused.value.code == "maker_document_too_large"
+    assert refused.value.params["max_objects"] == 10_000
+
+
+def test_a_document_of_another_shape_is_refused_with_its_field():
+    with pytest.raises(InvalidInput) as refused:
+        translated("genetec", {**MAKERS["genetec"].example, "Plate": 7})
+    assert refused.value.field == "Plate"
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "column"),
+    [
+        (b"", 1, 1),
+        (b"{'a'}", 1, 2),
+        (b'{"a": "' + b"x" * 200, 1, 208),
+        (b'{"a":\n\n  "' + "é".encode() * 100 + b'", ]}', 3, 107),
+        (b'{"a": "\xff"}', 1, 8),
+    ],
+)
+def test_a_document_that_is_no_json_is_refused_with_its_line_and_column(data, line, column):
+    with pytest.raises(Malformed) as refused:
+        in_json(data, Any)
+    assert refused.value.code == "json_invalid"
+    assert refused.value.params == {"line": line, "column": column}
+
+
+def test_a_document_that_is_nested_too_deeply_to_read_is_refused():
+    with pytest.raises(Malformed) as refused:
+        in_json(b"[" * 100_000, Any)
+    assert refused.value.code == "json_nested_too_deep"
+
+
+def test_a_field_is_a_picture_by_its_content_or_its_name():
+    held = [
+        FormField("a", p.jpeg()),
+        FormField("b", p.png()),
+        FormField("c", p.lossy_webp()),
+        *[FormField(f"x.{end}", b"broken") for end in ("jpg", "JPEG", "Png", "webp")],
+    ]
+    none = [FormField("empty.jpg", b""), FormField("e", b""), FormField("x.gif", b"GIF89a")]
+    assert pictures([*none, *held]) == held
+
+
+def test_the_document_of_a_form_is_its_first_field_with_words():
+    form = [
+        FormField("empty", b""),
+        FormField("blank", b" \r\n"),
+        FormField("scene", p.jpeg()),
+        FormField("plate.png", b"broken"),
+        FormField("anpr.xml", b"<a/>"),
+        FormField("more", b"<b/>"),
+    ]
+    assert document(form) == b"<a/>"
+    with pytest.raises(Malformed) as refused:
+        document(form[:-2])
+    assert refused.value.code == "maker_document_missing"
 
 
 # Regions, directions and vehicles
@@ -247,6 +430,26 @@ def test_a_probability_that_is_no_number_is_refused_by_its_name(value):
     assert refused.value.field == "plateConfidence"
 
 
+@pytest.mark.parametrize(
+    ("value", "time"),
+    [
+        ("2026-06-01 12:00:00+00:00", "2026-06-01T12:00:00+00:00"),
+        (" 2026-06-01T12:00:00Z ", "2026-06-01T12:00:00Z"),
+        ("2026-06-01t12:00:00Z", "2026-06-01t12:00:00Z"),
+        ("soon", "soon"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_blank_before_the_hour_is_the_letter_of_the_standard(value, time):
+    assert written(value) == time
+
+
+def test_a_probability_is_a_part_of_what_its_maker_counts_to():
+    assert share(94, "a") == share("94", "a") == share(0.94, "a", of=1) == 0.94
+    assert share(100 / 3, "a") == 0.333333
+
+
 # Plates, ids and words
 
 
@@ -296,14 +499,19 @@ def test_an_id_is_made_of_what_the_device_said_and_keeps_its_end():
     assert identity("", None) is None
     assert identity("x" * 200 + "end") == "x" * 125 + "end"
     assert identity("a\nb") is None
+    assert identity("a", " ", "b") == "a-b"
+    assert identity(" a ", "b") == "a-b"
+    assert identity(" ") is None
+    assert identity("x" * 128) == "x" * 128
     assert "source_id" not in read_of("axis", carID=None)
 
 
 def test_words_are_one_line_and_not_too_long():
     assert text(" a\tb\x00 ") == "a b"
     assert text("y" * 200) == "y" * 128
-    assert text("Unknown") is None
     assert text(5) is None
+    for nothing in ("", " ", "\x00", "Unknown", "none", "NULL", "n/a", "N/A", " - "):
+        assert text(nothing) is None
 
 
 # Pictures
@@ -315,7 +523,12 @@ def test_a_picture_in_base64_may_have_a_prefix_and_lines():
     assert unpacked(packed) == picture
     assert unpacked(f"data:image/jpeg;base64,{packed[:76]}\r\n{packed[76:]}") == picture
     assert unpacked("") is None
+    assert unpacked(None) is None
     assert unpacked("no picture!") == b"no picture!"
+    assert unpacked("abcd!") == b"abcd!", "what follows whole base64 is not passed over"
+    assert unpacked("!" * 100) == b"!" * 64, "it is refused by its beginning"
+    assert unpacked("é" * 3) == "ééé".encode()
+    assert unpacked("YWJj,ZGVm") == b"YWJj,ZGVm", "without its prefix a comma is no base64"
 
 
 def test_pictures_of_an_axis_camera_are_told_apart_by_their_type():
@@ -360,6 +573,28 @@ def test_a_text_that_is_too_long_for_a_plate_leaves_the_picture_to_our_engine():
     document = {**MAKERS["genetec"].example, "Plate": "7" + "-" * 32, "ContextImage": picture}
     posted = translated("genetec", document)
     assert (posted.reads, posted.frame) == ((), p.jpeg())
+    posted = translated("genetec", document | {"Plate": "7" + "-" * 31})
+    assert posted.reads[0].fields["plate"] == "7" + "-" * 31
+
+
+def test_a_post_without_a_plate_is_a_capture_where_and_when_its_device_said():
+    assert unread("7ABC123", b"frame", "then") is None
+    assert unread("7ABC123", None, "then") is None
+    assert unread("!", None, "then") is None, "it is refused as a read, by name"
+    nothing = unread(None, None, "then")
+    assert nothing == Posted(passed_over=PassedOver.NO_PLATE)
+    for plate in (None, "!"):
+        assert unread(plate, b"frame", "then") == Posted(frame=b"frame", captured_at="then")
+    where = {"latitude": 1.0, "longitude": 2.0}
+    assert unread(None, b"frame", None, where) == Posted(frame=b"frame", place=where)
+
+
+def test_others_have_probabilities_and_an_order_of_their_own():
+    found = [("B1", 0.5), ("A1", 0.5), ("C1", 1.0), ("D1", 0.0), ("E1", 1.1), ("F1", -0.1)]
+    listed = [(one["plate"], one["confidence"]) for one in others(found, "7ABC123")]
+    assert listed == [("C1", 1.0), ("A1", 0.5), ("B1", 0.5), ("D1", 0.0)]
+    assert others([], "7ABC123") == []
+    assert len(others([(f"A{n}", 0.5) for n in range(9)], "A9")) == 9
 
 
 def test_what_blue_iris_found_may_be_a_text():
@@ -394,8 +629,13 @@ def test_several_plates_of_a_picture_have_ids_of_their_own(maker):
         (-1, 0, {"latitude": -1, "longitude": 0}),
         ("39.9", "-122.1", {"latitude": 39.9, "longitude": -122.1}),
         (90, 180, {"latitude": 90, "longitude": 180}),
+        (-90, -180, {"latitude": -90, "longitude": -180}),
         (90.1, 0.5, {}),
+        (-90.1, 0.5, {}),
         (0.5, -180.1, {}),
+        (0.5, 180.1, {}),
+        ("north", 0.5, {}),
+        (math.nan, 0.5, {}),
         (None, 1, {}),
     ],
 )

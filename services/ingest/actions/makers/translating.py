@@ -13,7 +13,7 @@ from services.ingest.actions.makers.posted import FormField, PassedOver, Posted
 from services.ingest.domain.problem_codes import Code
 from services.ingest.domain.read_shapes import shape_fault
 from shared.core.errors import InvalidInput, Malformed, TooLarge, ValueRefused
-from shared.core.json_position import not_json
+from shared.core.json_position import not_decoded
 from shared.core.plates import normalise_plate
 from shared.core.regions import is_region, parse_region
 
@@ -66,8 +66,10 @@ def in_json(data: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as exc:
         fault = shape_fault(str(exc), {}, {})
         raise fault.why.at(fault.field) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise not_json(data[:64].decode(errors="replace")) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise not_decoded(data, str(exc)) from None
+    except RecursionError:
+        raise Malformed(Code.JSON_NESTED_TOO_DEEP) from None
 
 
 def text(value: Any) -> str | None:
