@@ -187,7 +187,14 @@ def test_the_pictures_of_a_form_are_told_apart_by_their_names():
 
 
 @pytest.mark.parametrize(
-    "document", [b"<Event/>", b"<a", b"x", b"<?xml version='1.0' encoding='gb2312'?><a/>"]
+    "document",
+    [
+        b"<Event/>",
+        b"<a",
+        b"x",
+        b"<?xml version='1.0' encoding='gb2312'?><a/>",
+        b"<!DOCTYPE EventNotificationAlert [<!ENTITY a 'a'>]><EventNotificationAlert/>",
+    ],
 )
 def test_other_xml_is_no_event(document):
     with pytest.raises(Malformed) as refused:

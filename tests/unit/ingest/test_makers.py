@@ -23,10 +23,12 @@ from tests.unit.ingest.posts import example, in_base64, read_of, result, transla
         ("codeproject", "model", "codeproject"),
         ("frigate", "source_id", "1780315198.25-4kq2ab"),
         ("frigate", "confidence", 0.94),
+        ("frigate", "model", "frigate"),
         ("frigate", "captured_at", "2026-06-01T11:59:58.250000+00:00"),
         ("genetec", "confidence", 0.94),
         ("genetec", "captured_at", "2026-06-01T11:59:58Z"),
         ("genetec", "region", "US-CA"),
+        ("genetec", "model", "genetec"),
         ("hikvision", "source_id", "8d4f6a1c-0b7e-4a75-9d8e-2f3a7c5b9e10"),
         ("hikvision", "captured_at", "2026-06-01T11:59:58-07:00"),
         ("hikvision", "confidence", 0.94),
@@ -76,6 +78,37 @@ def test_an_axis_camera_announces_a_car_before_its_read(state):
     assert translated("axis", example("axis", carState=state)).passed_over is PassedOver.PREVIEW
 
 
+@pytest.mark.parametrize(
+    ("maker", "name", "value"),
+    [
+        ("axis", "capture_timestamp", "soon"),
+        ("axis", "plateConfidence", "sure"),
+        ("codeproject", "timestamp", 1e30),
+        ("frigate", "timestamp", 1e30),
+        ("genetec", "ConfidenceScore", "sure"),
+        ("rekor", "epoch_start", 1e30),
+    ],
+)
+def test_a_number_that_cannot_be_used_is_refused_by_the_name_that_its_maker_gives_it(
+    maker, name, value
+):
+    with pytest.raises(InvalidInput) as refused:
+        translated(maker, example(maker, **{name: value}))
+    assert (refused.value.code, refused.value.field) == ("maker_number_unreadable", name)
+    assert refused.value.params["name"] == name
+
+
+def test_a_car_without_a_plate_is_a_capture_where_and_when_it_was_or_nothing():
+    nameless = example("axis", plateUTF8="", geotag={"lat": 39.9, "lon": -122.1})
+    assert translated("axis", nameless).passed_over is PassedOver.NO_PLATE
+    scene = {"ImageType": "full", "BinaryImage": in_base64(p.jpeg())}
+    assert translated("axis", nameless | {"ImageArray": [scene]}) == Posted(
+        frame=p.jpeg(),
+        captured_at="2026-06-01T11:59:58.250000+00:00",
+        place={"latitude": 39.9, "longitude": -122.1},
+    )
+
+
 def test_the_scene_of_a_car_is_its_vehicle_before_the_whole_picture_before_any_frame():
     kinds = ["Vehicle", "Full", "Frame"]
     pictures = [p.jpeg(320 + n, 240) for n in range(3)]
@@ -95,8 +128,14 @@ def test_a_bridge_posts_a_hundred_reads_at_most_and_with_a_frame_of_one_moment()
     [one] = MAKERS["bridge"].example["reads"]
     assert len(translated("bridge", {"reads": [one] * 100}).reads) == 100
     with pytest.raises(InvalidInput) as refused:
+        translated("bridge", {"reads": []})
+    assert refused.value.code == "reads_empty"
+    with pytest.raises(InvalidInput) as refused:
+        translated("bridge", {"reads": [one], "pictures": []})
+    assert (refused.value.code, refused.value.field) == ("field_unknown", "pictures")
+    with pytest.raises(InvalidInput) as refused:
         translated("bridge", {"reads": [one] * 101})
-    assert refused.value.params["max_reads"] == 100
+    assert (refused.value.field, refused.value.params["max_reads"]) == ("reads", 100)
     later = one | {"captured_at": "2026-06-01T11:59:59Z"}
     assert len(translated("bridge", {"reads": [one, later]}).reads) == 2
     frame = p.jpeg()
@@ -113,7 +152,11 @@ def test_a_crop_of_a_bridge_that_is_no_text_is_refused_with_its_read():
         translated("bridge", {"reads": [one, one | {"crop": 3}]})
     assert (refused.value.code, refused.value.field) == ("read_refused", "crop")
     assert refused.value.params["index"] == 1
-    assert refused.value.params["because"].code == "field_type_wrong"
+    because = refused.value.params["because"]
+    assert (because.code, because.params) == (
+        "field_type_wrong",
+        {"name": "crop", "expected": "string"},
+    )
     [read] = translated("bridge", {"reads": [one | {"crop": None}]}).reads
     assert (read.crop, "crop" in read.fields) == (None, False)
 
@@ -131,6 +174,8 @@ def test_blue_iris_posts_findings_of_other_kinds_beside_plates():
     )
     [read] = posted.reads
     assert read.fields["plate"] == "8XYZ999"
+    bare = {"timestamp": 1780315198}
+    assert translated("codeproject", bare).passed_over is PassedOver.NO_PLATE
     nameless = [{"found": {"predictions": [{"confidence": 0.9}]}}]
     posted = translated("codeproject", example("codeproject", ai_dump=nameless))
     assert posted.passed_over is PassedOver.NO_PLATE
@@ -183,6 +228,7 @@ def test_a_day_of_autovu_is_day_month_and_year(day):
     with pytest.raises(InvalidInput) as refused:
         translated("genetec", example("genetec", DateUtc=day))
     assert (refused.value.code, refused.value.field) == ("maker_day_unreadable", "DateUtc")
+    assert refused.value.params["name"] == "DateUtc"
 
 
 def test_a_read_of_autovu_has_a_probability_and_its_picture_is_the_scene():

@@ -1,7 +1,5 @@
 """Credentials, rates, times and places, regions, memory in flight: the rules without a server."""
 
-import gzip
-import tracemalloc
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +9,7 @@ from uuid import uuid4
 import pytest
 from msgspec import Raw
 
-from services.ingest.actions.edge_decoding import EdgeRead, decode, reads_in, unpack
+from services.ingest.actions.edge_decoding import EdgeRead
 from services.ingest.actions.edge_reads import Batch
 from services.ingest.domain.circumstances import Window, circumstances
 from services.ingest.domain.credentials import Credential, presented
@@ -23,7 +21,6 @@ from services.ingest.workers.device_cache import DeviceCache
 from shared.core.errors import (
     InvalidInput,
     NotAuthenticated,
-    TooLarge,
     TooManyRequests,
     Unavailable,
 )
@@ -175,29 +172,6 @@ def test_a_slow_device_may_send_one_item_at_once():
     with pytest.raises(TooManyRequests) as refused:
         rates.spend(device, 0.05)
     assert refused.value.retry_after_s == 20
-
-
-def test_a_batch_is_counted_with_its_unpacked_bytes():
-    packed = gzip.compress(b"[" + b" " * 1000 + b"]")
-    with InFlight(1000, 1000).body(uuid4()) as held, pytest.raises(Unavailable):
-        reads_in(
-            packed,
-            held,
-            encoding="gzip",
-            media_type="application/json",
-            most_bytes=10_000,
-            most_reads=10,
-        )
-
-
-def test_a_body_is_unpacked_no_further_than_its_limit():
-    bomb = gzip.compress(bytes(50_000_000))
-    tracemalloc.start()
-    with pytest.raises(TooLarge):
-        unpack(bomb, "gzip", 1000)
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak_bytes < 1_000_000
 
 
 def test_bodies_in_flight_are_counted_and_released():
@@ -363,18 +337,6 @@ def test_the_index_in_the_batch_continues_over_slices():
     with pytest.raises(InvalidInput) as refused:
         batch.events([an_edge_read(source_id="b"), an_edge_read(plate="---")])
     assert (refused.value.params["index"], refused.value.field) == (3, "plate")
-
-
-def test_a_plain_body_is_not_unpacked():
-    assert unpack(b"[]", "", 10) == unpack(b"[]", "identity", 10) == b"[]"
-
-
-def test_a_decoder_error_quotes_no_value():
-    with pytest.raises(InvalidInput) as refused:
-        decode(
-            b'[{"plate":"7ABC123","confidence":"7ABC123","captured_at":"x"}]', "application/json", 9
-        )
-    assert "7ABC123" not in refused.value.detail
 
 
 PLACE = Place(39.9277, -122.1792)
