@@ -56,6 +56,7 @@ def test_each_character_has_the_probability_that_the_camera_gave_it():
         (("<speed>48<", "<speed>0048<"), "speed_kmh", None),
         (("<speed>48<", "<speed><"), "speed_kmh", None),
         (("<color>white<", "<color>white<"), "vehicle_colour", "white"),
+        (("<color>white<", "<color>white<"), "model", "hikvision"),
         (("<line>1<", "<line>99<"), "lane", 99),
         (("<line>1<", "<line>100<"), "lane", None),
         (("<line>1<", "<line>-1<"), "lane", None),
@@ -120,6 +121,17 @@ def test_a_read_without_what_each_read_needs_is_refused_by_its_name(name):
     with pytest.raises(InvalidInput) as refused:
         translated("hikvision", document)
     assert (refused.value.code, refused.value.field) == ("maker_field_missing", name)
+    assert refused.value.params["name"] == name
+
+
+@pytest.mark.parametrize("sure", ["high", "nan", "9,4"])
+def test_a_probability_of_a_camera_that_is_no_number_is_refused_by_its_name(sure):
+    with pytest.raises(InvalidInput) as refused:
+        anpr(("<confidenceLevel>94<", f"<confidenceLevel>{sure}<"))
+    assert (refused.value.code, refused.value.field) == (
+        "maker_number_unreadable",
+        "confidenceLevel",
+    )
 
 
 @pytest.mark.parametrize(
