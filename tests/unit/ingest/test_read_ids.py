@@ -1,48 +1,12 @@
 """The ids of reads: equal for the same read, and not to be computed without a secret."""
 
-from hashlib import blake2b
-
 import pytest
 from msgspec import Raw
 
-from services.ingest.actions.edge_decoding import EdgeRead
-from services.ingest.actions.edge_reads import Batch
 from shared.core.errors import InvalidInput
 from shared.core.ids import akin, derive_id
-from shared.core.policy import Devices
-from tests.unit.ingest.devices import NOON, WINDOW, a_device
-
-
-def an_edge_read(**fields):
-    time = Raw(f'"{NOON.isoformat()}"'.encode())
-    made = {"plate": "7ABC123", "confidence": 0.9, "captured_at": time}
-    return EdgeRead(**(made | fields))
-
-
-class Secrets:
-    """A secret for each month, without a database."""
-
-    def __init__(self, seed=b"one"):
-        self.seed = seed
-
-    def secret(self, moment):
-        return blake2b(self.seed + f"{moment:%Y-%m}".encode(), digest_size=32).digest()
-
-
-ONE_DEVICE = a_device()
-RULES = Devices(live_within_s=900, may_buffer_h={"fixed": 0, "vehicle": 72})
-
-
-def a_batch(device=None, secrets=None):
-    return Batch(
-        device or ONE_DEVICE,
-        "CA0520100",
-        WINDOW,
-        NOON,
-        secrets or Secrets(),
-        most_m=200,
-        rules=RULES,
-    )
+from tests.unit.ingest.batches import ONE_DEVICE, Secrets, a_batch, an_edge_read
+from tests.unit.ingest.devices import NOON
 
 
 def id_of(secrets=None, **fields):
