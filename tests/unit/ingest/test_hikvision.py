@@ -198,6 +198,12 @@ def test_the_pictures_of_a_form_are_told_apart_by_their_names():
     assert posted.frame == scene
 
 
+def test_of_two_pictures_of_plates_the_first_is_the_reads():
+    first, second = p.jpeg(60, 20), p.jpeg(64, 20)
+    form = [FormField(f"plate{n}.jpg", data) for n, data in enumerate((first, second))]
+    assert translated("hikvision", event(), *form).reads[0].crop == first
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -283,7 +283,16 @@ def test_what_plate_recognizer_says_of_a_vehicle_counts_if_it_is_likely(score):
     )
     said = [fields.get(n) for n in ("vehicle_make", "vehicle_model", "vehicle_colour", "direction")]
     assert said == (["Ford", "F-150", "black", "approaching"] if score >= 0.5 else [None] * 4)
+    unsure = result(
+        region={"code": "us-nv"},
+        model_make=[{"make": "Ford", "model": "F-150"}],
+        color=[{"color": "black"}],
+        orientation=[{"orientation": "Front"}],
+        candidates=[{"plate": "8xyz999"}],
+    )
+    assert unsure.pop("alternatives") == [{"plate": "8XYZ999", "confidence": 0.0}]
     nothing = result(model_make=[], color=[], orientation=[], region=None, candidates=[])
+    assert unsure == nothing, "a word without a score is as good as none"
     assert set(nothing) == {"plate", "confidence", "model", "captured_at", "source_id"}
 
 
@@ -326,6 +335,9 @@ def test_what_rekor_says_of_a_vehicle_counts_if_it_is_likely():
         & read_of("rekor", vehicle=unlikely).keys()
     )
     assert read_of("rekor", best_region_confidence=None)["region"] == "US-CA"
+    bare = read_of("rekor", vehicle={"make": [{"name": "ford"}]}, candidates=[{"plate": "8XYZ999"}])
+    assert "vehicle_make" not in bare
+    assert bare["alternatives"] == [{"plate": "8XYZ999", "confidence": 0.0}]
 
 
 def test_a_group_of_rekor_may_have_the_picture_of_its_plate():
