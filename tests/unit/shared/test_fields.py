@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.core.fields import Moment, is_key
+from shared.core.fields import Moment, is_key, storable
 
 MOMENT = TypeAdapter(Moment)
 
@@ -46,3 +46,13 @@ def test_a_key_of_another_size_or_with_other_characters_is_none(size):
 def test_a_time_that_is_ambiguous_or_cannot_be_kept_is_refused(said, fault):
     with pytest.raises(ValidationError, match=fault):
         MOMENT.validate_python(said)
+
+
+@pytest.mark.parametrize("given", ["a\x00b", "a\ud800b"])
+def test_text_that_cannot_be_stored_is_refused(given):
+    with pytest.raises(ValueError, match=r"NUL|surrogate"):
+        storable(given)
+
+
+def test_other_text_is_stored_as_it_is():
+    assert storable("Zoë \U0001f697\t") == "Zoë \U0001f697\t"
