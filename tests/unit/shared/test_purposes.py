@@ -52,6 +52,14 @@ def test_a_window_beyond_the_scope_or_missing_is_outside_it(asked):
 
 
 @pytest.mark.clause("468.6(b)/case-bound")
+@pytest.mark.parametrize("bound", ["captured_from", "captured_to"])
+@pytest.mark.parametrize("limit", ["yesterday", "2026-05-01T00:00:00", 7, {}])
+def test_a_window_without_a_moment_of_its_own_contains_nothing(bound, limit):
+    with pytest.raises(NotAuthorised, match="window"):
+        check({bound: limit}, **WINDOW)
+
+
+@pytest.mark.clause("468.6(b)/case-bound")
 def test_devices_must_all_be_in_the_scope():
     check({"device_ids": ["a", "b"]}, device_ids=["a"])
     for asked in (["a", "c"], [], None, 7, "a", {"a": 1}):
@@ -95,6 +103,7 @@ def test_an_area_beyond_that_of_the_scope_or_none_is_outside_it(scope, asked):
         check({"area": scope}, area=asked)
 
 
+WINDOW_AND_DEVICE = {"device_ids": ["a"], **WINDOW}
 WHOLE = {"plate": "7ABC123", "device_ids": ["a"], "area": WITHIN, **WINDOW}
 
 
@@ -108,6 +117,9 @@ def test_a_purpose_contains_criteria_within_each_of_its_limits():
     contains({"plate": None}, {"plate": "7*"})
     contains(WHOLE, WHOLE)
     contains({"plate": "7ABC123"}, WHOLE)
+    contains({"plate": "7ABC123"}, {**WHOLE, "lookalike": False})
+    contains({"plate": None, "moon": None}, {**WHOLE, "lookalike": True})
+    contains(WINDOW_AND_DEVICE, {**WHOLE, "lookalike": True})
     contains(WINDOW, {**WHOLE, "captured_to": "2026-05-01T12:00:00Z"})
 
 
