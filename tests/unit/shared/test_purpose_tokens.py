@@ -17,11 +17,7 @@ from shared.testing.authority import committed_policy
 OFFICER = "00000000-0000-4000-8000-000000000007"
 OTHER = "00000000-0000-4000-8000-000000000008"
 PURPOSE_ID = UUID("00000000-0000-4000-8000-0000000000aa")
-EXPORT, SEARCH, LISTS = (
-    Permission.RECORD_EXPORT,
-    Permission.RECORD_SEARCH,
-    Permission.HOTLIST_READ,
-)
+EXPORT, SEARCH = Permission.RECORD_EXPORT, Permission.RECORD_SEARCH
 FREE = Permission.ALERT_RECEIVE
 """A permission that needs no purpose."""
 
@@ -116,7 +112,7 @@ def test_the_purpose_of_another_person_opens_nothing(authority):
     ("kind", "opened", "closed"),
     [
         ("criminal_investigation", EXPORT, Permission.AUDIT_READ),
-        ("system_maintenance", LISTS, SEARCH),
+        ("system_maintenance", Permission.HOTLIST_READ, SEARCH),
         ("department_action", SEARCH, EXPORT),
         ("release", Permission.RELEASE_REVIEW, SEARCH),
         ("audit", Permission.RELEASE_READ, Permission.RELEASE_REVIEW),

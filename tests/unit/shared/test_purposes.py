@@ -103,7 +103,6 @@ def test_an_area_beyond_that_of_the_scope_or_none_is_outside_it(scope, asked):
         check({"area": scope}, area=asked)
 
 
-WINDOW_AND_DEVICE = {"device_ids": ["a"], **WINDOW}
 WHOLE = {"plate": "7ABC123", "device_ids": ["a"], "area": WITHIN, **WINDOW}
 
 
@@ -119,7 +118,7 @@ def test_a_purpose_contains_criteria_within_each_of_its_limits():
     contains({"plate": "7ABC123"}, WHOLE)
     contains({"plate": "7ABC123"}, {**WHOLE, "lookalike": False})
     contains({"plate": None, "moon": None}, {**WHOLE, "lookalike": True})
-    contains(WINDOW_AND_DEVICE, {**WHOLE, "lookalike": True})
+    contains({"device_ids": ["a"], **WINDOW}, {**WHOLE, "lookalike": True})
     contains(WINDOW, {**WHOLE, "captured_to": "2026-05-01T12:00:00Z"})
 
 
