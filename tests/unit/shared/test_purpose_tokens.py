@@ -70,7 +70,7 @@ def test_a_purpose_without_optional_claims_has_no_scope(authority):
     assert purpose.record.justification is purpose.record.call_number is None
 
 
-@pytest.mark.clause("468.4(a)")
+@pytest.mark.clause("468.4(a)/purpose")
 def test_a_permission_that_needs_a_purpose_is_refused_without_a_token(authority):
     fault = refusal(authority, None, EXPORT)
     assert fault.problem is Common.PURPOSE_MISSING
@@ -85,7 +85,7 @@ def test_a_permission_that_needs_none_is_open_without_a_token_unless_its_route_n
     assert read(authority, authority.purpose_token(), FREE).record.kind == "criminal_investigation"
 
 
-@pytest.mark.clause("468.4(a)")
+@pytest.mark.clause("468.4(a)/purpose")
 def test_a_token_that_cannot_be_verified_is_refused_with_its_reason(authority):
     ended = authority.purpose_token()
     authority.clock.advance(hours=1, seconds=6)
@@ -100,14 +100,14 @@ def test_a_token_that_cannot_be_verified_is_refused_with_its_reason(authority):
         assert fault.params["because"].problem is reason
 
 
-@pytest.mark.clause("468.4(a)")
+@pytest.mark.clause("468.4(a)/purpose")
 def test_the_purpose_of_another_person_opens_nothing(authority):
     token = authority.purpose_token(account_id=OTHER)
     assert refusal(authority, token).problem is Common.PURPOSE_OF_ANOTHER_PERSON
     assert read(authority, token, account_id=OTHER) is not None
 
 
-@pytest.mark.clause("468.4(a)")
+@pytest.mark.clause("468.4(a)/purpose-opens")
 @pytest.mark.parametrize(
     ("kind", "opened", "closed"),
     [
