@@ -64,7 +64,8 @@ def test_every_prohibited_kind_is_refused_with_its_citation_however_it_is_writte
         written = kind.replace("_", " ").title()
         refusal = forbidden(POLICY, normalise_kind(f"  {written} "))
         assert refusal is not None
-        assert refusal.params["citation"] == citation
+        assert refusal.field == "kind"
+        assert refusal.params == {"citation": citation, "purpose": kind.replace("_", " ")}
     assert not [kind for kind in POLICY.purposes.allowed if forbidden(POLICY, kind)]
 
 
