@@ -284,10 +284,15 @@ bench-signin: $(STAMP) ## A hundred strangers at sign-in, and who is held up by 
 	@$(BENCH) sign_in $(if $(KAFKA),--kafka $(KAFKA))
 
 .PHONY: bench-accuracy
-bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir, PACKS="us europe"]
+bench-accuracy: $(STAMP) ## Plates read of a folder with truth.csv [PHOTOS=dir or CROPS=dir, PACKS="us europe", NETWORKS=dir]
 	@test -n "$$PHOTOS$$CROPS" || { echo "Name a folder with a truth.csv: make bench-accuracy PHOTOS=dir (or CROPS=dir)"; exit 2; }
 	@$(BENCH) accuracy $${PHOTOS:+--photos "$$PHOTOS"} $${CROPS:+--crops "$$CROPS"} $${N:+--n "$$N"} \
-		$${PACKS:+--packs $$PACKS} $${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${ROAD:+--road} $${READER_ONLY:+--reader-only} $${OUT:+--out "$$OUT"}
+		$${PACKS:+--packs $$PACKS} $${MODEL:+--model "$$MODEL"} $${SECOND_OPINION:+--second-opinion "$$SECOND_OPINION"} $${VARY:+--vary "$$VARY"} $${ROAD:+--road} $${READER_ONLY:+--reader-only} $${NETWORKS:+--networks "$$NETWORKS"} $${OUT:+--out "$$OUT"}
+
+.PHONY: bench-agreement
+bench-agreement: $(STAMP) ## Whether held-out pictures rank a network's checkpoints as photos do [CHECKPOINTS=dir PHOTOS=dir CROPS=dir, VARY=4]
+	@test -n "$$CHECKPOINTS" -a -n "$$PHOTOS" -a -n "$$CROPS" || { echo "Name three folders: make bench-agreement CHECKPOINTS=dir PHOTOS=dir CROPS=dir (checkpoints: python -m training.checkpoints)"; exit 2; }
+	@$(BENCH) agreement "$$CHECKPOINTS" --photos "$$PHOTOS" --crops "$$CROPS" $${N:+--n "$$N"} $${VARY:+--vary "$$VARY"}
 
 .PHONY: bench-europe
 bench-europe: $(STAMP) $(TRAINING_STAMP) ## Rendered plates of 14 European countries, read with each region pack [N=700]

@@ -2,6 +2,8 @@
 
 A network is an ONNX file of a detector, or the file `last` of a detector's run. Prints one JSON line for each.
 
+With `--engine` the last line is what the service's whole engine reads of the same patches.
+
 Only plates count that a person could read: wide enough, and legible to the service's reader from their true corners.
 Every other plate of a patch, and every region that training ignores, counts neither as found nor as wrong.
 """
@@ -21,10 +23,13 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.cuts import CutReader, rectify
 from services.recognition.engine.detector import Detection, PlateDetector
+from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.geometry import Quad, size_px
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.own_weights import find_own
+from services.recognition.engine.protocol import Engine
 from services.recognition.engine.reader import LEGIBLE
+from services.recognition.settings import Settings
 from training.export import export_detector
 from training.files import joined
 from training.fresh import held_out
@@ -41,6 +46,8 @@ LOW: Final = 0.02
 """Score from which a place is looked at; at lower ones far more than one in a hundred is wrong."""
 SAME: Final = 0.4
 """Intersection over union with a plate from which a place is that plate."""
+PACKS: Final = ("us",)
+"""Region packs of the engine; held-out patches have US plates alone."""
 WRONG: Final = 0.01
 """Share of the places that may be wrong."""
 
@@ -58,6 +65,18 @@ class Counted:
     recall_at_half: float
     wrong_at_half: float
     """Places without a plate in a hundred patches, at a score of 0.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedReads:
+    """What an engine reads in a set of patches; whether the text is right does not count."""
+
+    legible: int
+    """Plates that count."""
+    read: float
+    """Share of them that it gives a reading of."""
+    wrong: float
+    """Share of its readings that are where there is no plate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,25 @@ def counted(detector: PlateDetector, patches: Sequence[Patch], wrong: float = WR
         score=round(score, 3),
         recall_at_half=round(_share(hits, 0.5), 4),
         wrong_at_half=round(100 * sum(one >= 0.5 for one in misses) / len(patches), 2),
+    )
+
+
+def counted_reads(engine: Engine, patches: Sequence[Patch]) -> CountedReads:
+    """Count the legible plates that an engine reads, and its readings where there is none."""
+    hits: list[float] = []
+    misses = readings = 0
+    for patch in patches:
+        found = [
+            Detection(1.0, np.array(one.corners, np.float32)) for one in engine.read(patch.image)
+        ]
+        scores, astray = _matched(found, patch)
+        hits += scores
+        misses += len(astray)
+        readings += len(found)
+    return CountedReads(
+        legible=len(hits),
+        read=round(_share(hits, 1.0), 4),
+        wrong=round(misses / max(1, readings), 4),
     )
 
 
@@ -172,7 +210,8 @@ def opened(file: Path, folder: Path) -> PlateDetector:
 def main() -> None:
     """Count for each network that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", type=Path, nargs="+", help="ONNX files, or `last` of runs")
+    parser.add_argument("networks", type=Path, nargs="*", help="ONNX files, or `last` of runs")
+    parser.add_argument("--engine", action="store_true", help="count what the engine reads too")
     parser.add_argument("--count", type=int, default=2048, help="patches")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--dashcam", type=Path, help="dashcam frames with boxes.csv")
@@ -189,6 +228,10 @@ def main() -> None:
         for file in args.networks:
             figures = counted(opened(file, Path(folder)), patches)
             print(json.dumps({"network": str(file)} | asdict(figures)), flush=True)
+    if args.engine:
+        engine = chosen_engine(Settings(), PACKS)()
+        line = {"engine": engine.name} | asdict(counted_reads(engine, patches))
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -131,11 +131,16 @@ def differing(root: Path, commit: str) -> list[str]:
     return sorted({*changed, *new})
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git_bytes(root: Path, *arguments: str) -> bytes:
+    """Return what a git command prints. Raises: CannotRun."""
     done = subprocess.run(
         ["git", "-C", str(root), *arguments],  # noqa: S607
-        capture_output=True, text=True, check=False,
+        capture_output=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise CannotRun(f"A run needs git and its commit: {done.stderr.strip()}")
+        raise CannotRun(f"A run needs git and its commit: {done.stderr.decode().strip()}")
     return done.stdout
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return git_bytes(root, *arguments).decode()

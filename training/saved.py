@@ -75,7 +75,11 @@ def read(folder: Path) -> Saved | None:
     path = folder / NAME
     if not path.exists():
         return None
-    whole = path.read_bytes()
+    return unpacked(path.read_bytes(), path)
+
+
+def unpacked(whole: bytes, path: Path | str) -> Saved:
+    """Return what the bytes of a file `last` contain; `path` names it in the fault. Raises: NotAWrite."""
     data, digest = whole[:-DIGEST_BYTES], whole[-DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != digest:
         raise NotAWrite(f"{path} is damaged: restore it from a commit of the run")

@@ -2,7 +2,7 @@
 
 python -m tests.bench.accuracy (--photos DIR | --crops DIR) [--n N] [--model NAME]
     [--packs NAME ...] [--second-opinion on|off|both] [--vary K [--road]] [--reader-only]
-    [--out PAGE]
+    [--networks DIR] [--out PAGE]
 
 Photos: truth.csv with file, x, y, w, h, plate. Crops: file, state, plate; each is laid into a plain
 frame, so that it has to be found first. One thread on one core; decoding is timed apart. With
@@ -210,7 +210,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     vary = varied(args.vary, as_at_a_road=args.road)
     lines: list[dict[str, Any]] = []
     for opinion in OPINIONS[args.second_opinion]:
-        engine = engines.make_engine(args.model, packs=tuple(args.packs), second_opinion=opinion)
+        engine = engines.make_engine(
+            args.model, packs=tuple(args.packs), second_opinion=opinion, instead=args.networks
+        )
         if args.reader_only:
             engine = engines.without_detector(engine)
         tally = measure(samples, engine.read, args.minimum, fit, vary)
@@ -241,6 +243,9 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--packs", nargs="+", default=DEFAULT_PACKS, help="region packs, as in a policy"
     )
     parser.add_argument("--model", default=engines.DEFAULT, help="the engine, as settings name it")
+    parser.add_argument(
+        "--networks", type=Path, help="a folder with networks instead of those that ship"
+    )
     parser.add_argument(
         "--minimum", type=float, default=MINIMUM, help="readings below are no reads"
     )

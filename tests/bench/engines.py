@@ -1,6 +1,9 @@
 """The one place where a bench gets its engine: as the settings would choose it."""
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -8,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.factory import chosen_engine
+from services.recognition.engine.own_weights import FOLDER, find_own
 from services.recognition.engine.plate_search import Finder
 from services.recognition.engine.plateward import OwnEngine
 from services.recognition.engine.protocol import Engine
@@ -26,11 +30,21 @@ class NoSuchEngine(ValueError):
 
 
 def make_engine(
-    model: str, *, packs: tuple[str, ...] = DEFAULT_PACKS, second_opinion: Opinion = "as set"
+    model: str,
+    *,
+    packs: tuple[str, ...] = DEFAULT_PACKS,
+    second_opinion: Opinion = "as set",
+    instead: Path | None = None,
 ) -> Engine:
     """Return the engine that settings of this name choose; other settings come from the environment.
 
-    `packs` are the names of region packs, as in a policy. Raises: NoSuchEngine, RegionPackFault.
+    Args:
+        model: the engine, as settings name it.
+        packs: names of region packs, as in a policy.
+        second_opinion: whether PaddleOCR gives one.
+        instead: a folder with networks of our own engine that replace those of the same name.
+
+    Raises: NoSuchEngine, RegionPackFault.
     """
     settings = Settings(recognition_model=model)
     if second_opinion != "as set":
@@ -38,12 +52,32 @@ def make_engine(
         below = 0.0 if second_opinion == "off" else below
         settings = settings.model_copy(update={"recognition_second_opinion_below": below})
     try:
-        engine = chosen_engine(settings, packs)()
+        with networks(instead) as folder:
+            engine = chosen_engine(settings, packs, folder)()
     except NoSuchModel as fault:
         raise NoSuchEngine(str(fault)) from fault
     if second_opinion == "on" and not isinstance(engine, OwnEngine):
         raise NoSuchEngine(f"{engine.name} asks nobody for a second opinion")
     return engine
+
+
+@contextmanager
+def networks(instead: Path | None) -> Iterator[Path]:
+    """Give the folder of the shipped networks, or one in which those of `instead` replace them.
+
+    Raises: NoSuchEngine.
+    """
+    if instead is None:
+        yield FOLDER
+        return
+    shipped = {file.name: file for file in find_own().files}
+    others = {file.name: file.resolve() for file in instead.glob("*.onnx")}
+    if not others or others.keys() - shipped.keys():
+        raise NoSuchEngine(f"{instead} needs one or more of {', '.join(shipped)}, and no other")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, file in (shipped | others).items():
+            (Path(folder) / name).symlink_to(file)
+        yield Path(folder)
 
 
 class WholePicture(PlateDetector):

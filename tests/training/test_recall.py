@@ -98,17 +98,45 @@ def test_other_plates_count_neither_as_found_nor_as_wrong(score):
     assert astray.wrong_at_half == (100.0 if score > 0.5 else 0.0)
 
 
+class ReadsAt:
+    """An engine that gives readings at the places set for each patch."""
+
+    def __init__(self, *patches):
+        self._patches = list(patches)
+
+    def read(self, frame):
+        return [
+            type("Reading", (), {"corners": tuple(map(tuple, quad.tolist()))})
+            for quad in self._patches.pop(0)
+        ]
+
+
+def test_an_engine_is_counted_by_the_places_of_its_readings():
+    patches = [
+        Patch(EMPTY, [PLATE], [NARROW]), Patch(EMPTY, [PLATE, SIGN], []), Patch(EMPTY, [PLATE], []), Patch(EMPTY, [], []),
+    ]  # fmt: skip
+    aside = PLATE + np.float32([30, 0])
+    engine = ReadsAt([PLATE + 2, NARROW], [PLATE], [aside], [SIGN])
+    assert recall.counted_reads(engine, patches) == recall.CountedReads(
+        legible=4, read=0.5, wrong=0.2
+    )
+
+
 def test_a_run_is_counted_as_the_network_exported_from_it(tmp_path):
     run = "training/runs/2026-11-29-detector-long/last"
     shipped = "services/recognition/models/second_detector.onnx"
     done = subprocess.run(
         [sys.executable, "-m", "training.recall", run, shipped,
-         "--count", "16", "--scenes", "2", "--cache", str(tmp_path)],
+         "--count", "16", "--scenes", "2", "--cache", str(tmp_path), "--engine"],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    trained, exported = (json.loads(line) for line in done.stdout.splitlines())
+    trained, exported, engine = (json.loads(line) for line in done.stdout.splitlines())
     assert (trained.pop("network"), exported.pop("network")) == (run, shipped)
     assert trained == exported
     assert trained["legible"] > 0
     assert trained["recall_at_half"] > 0.5
+    assert engine["engine"].startswith("plateward-")
+    assert engine["legible"] == trained["legible"]
+    assert 0 < engine["read"] <= trained["recall_at_half"]
+    assert engine["wrong"] < 0.2

@@ -17,7 +17,7 @@ from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.geometry import bounding_box, corners, enlarge, overlap
 from services.recognition.engine.network import OnnxNetwork
 from services.recognition.engine.odds import log_odds, probability
-from services.recognition.engine.own_weights import OWN, OwnWeights, digest_of, find_own
+from services.recognition.engine.own_weights import FOLDER, OWN, OwnWeights, digest_of, find_own
 from services.recognition.engine.plate_search import Finder, Frames, PlateSearch, Search
 from services.recognition.engine.protocol import PlateReading
 from services.recognition.engine.reader import PlateReader, Text
@@ -212,8 +212,9 @@ def load_own(
     with_stacked: bool,
     opinion_model: str,
     opinion_below: float,
+    folder: Path = FOLDER,
 ) -> OwnEngine:
-    """Build our own engine with the weights that ship with the service.
+    """Build our own engine.
 
     Args:
         packs: names of the chosen region packs.
@@ -227,11 +228,12 @@ def load_own(
         with_stacked: see `PlateReader`.
         opinion_model: PaddleOCR's pair of weights; see `weights.find_pair`.
         opinion_below: see `OwnEngine`; 0 for no second opinion, which saves its memory.
+        folder: has the weights, by default those that ship with the service.
 
     Raises: NoSuchModel, RegionPackFault.
     """
     cv2.setNumThreads(1)
-    weights = find_own()
+    weights = find_own(folder)
     regions = regions_of(packs)
     opinion = PaddleOpinion(opinion_model, regions) if opinion_below > 0 else None
     first = _finder(weights.detector, detector_px, detector_minimum)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from services.recognition.engine.own_weights import FOLDER
 from services.recognition.settings import Settings
 from tests.bench import engines
 from tests.bench.engines import NoSuchEngine, WholePicture, make_engine, without_detector
@@ -22,7 +23,8 @@ def asked(monkeypatch):
     """The settings and region packs that engines were asked for with."""
     seen = []
 
-    def chosen(settings, packs):
+    def chosen(settings, packs, folder):
+        assert folder == FOLDER
         seen.append((settings, packs))
         return OtherEngine
 
@@ -68,3 +70,26 @@ def test_a_crop_read_whole_is_one_plate_from_edge_to_edge():
     assert one.quad.tolist() == [[0, 0], [90, 0], [90, 40], [0, 40]]
     assert other.quad.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
     assert one.score == 1
+
+
+def test_networks_take_the_place_of_the_shipped_ones_of_their_name(tmp_path):
+    other = tmp_path / "reader.onnx"
+    other.write_bytes(b"other")
+    with engines.networks(tmp_path) as folder:
+        placed = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert placed.pop("reader.onnx") == b"other"
+    assert placed == {
+        file.name: file.read_bytes() for file in FOLDER.glob("*.onnx") if file.name != "reader.onnx"
+    }
+    with engines.networks(None) as folder:
+        assert folder == FOLDER
+
+
+@pytest.mark.parametrize("name", ["none.txt", "stranger.onnx"])
+def test_a_folder_without_networks_or_with_unknown_ones_is_refused(name, tmp_path):
+    (tmp_path / name).write_bytes(b"")
+    with (
+        pytest.raises(NoSuchEngine, match=r"second_reader\.onnx"),
+        engines.networks(tmp_path),
+    ):
+        pass

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from services.recognition.engine.factory import chosen_engine
-from services.recognition.engine.own_weights import OWN
+from services.recognition.engine.own_weights import FOLDER, OWN
 from services.recognition.engine.paddle import load_paddle
 from services.recognition.engine.plateward import load_own
 from services.recognition.service import RecognitionService
@@ -52,6 +52,7 @@ def test_our_engine_gets_what_the_settings_say_of_it():
         "with_stacked": True,
         "opinion_below": 0.8,
         "opinion_model": "ppocrv6-tiny",
+        "folder": FOLDER,
     }
 
 
@@ -71,6 +72,7 @@ def test_the_bars_are_those_of_the_measured_accuracy():
         "with_stacked": False,
         "opinion_below": 0.0,
         "opinion_model": "ppocrv6-small",
+        "folder": FOLDER,
     }
 
 
