@@ -12,7 +12,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -138,9 +138,7 @@ def counted_reads(engine: Engine, patches: Sequence[Patch]) -> CountedReads:
     hits: list[float] = []
     misses = readings = 0
     for patch in patches:
-        found = [
-            Detection(1.0, np.array(one.corners, np.float32)) for one in engine.read(patch.image)
-        ]
+        found = [Detection(1.0, box_corners(*astuple(one.box))) for one in engine.read(patch.image)]
         scores, astray = _matched(found, patch)
         hits += scores
         misses += len(astray)

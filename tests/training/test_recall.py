@@ -2,11 +2,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.protocol import Box
 from training import recall
 from training.patches import Patches
 from training.recall import Patch, counted, sorted_out
@@ -106,7 +108,7 @@ class ReadsAt:
 
     def read(self, frame):
         return [
-            type("Reading", (), {"corners": tuple(map(tuple, quad.tolist()))})
+            SimpleNamespace(box=Box(*quad[0].astype(int), *np.ptp(quad, axis=0).astype(int)))
             for quad in self._patches.pop(0)
         ]
 
