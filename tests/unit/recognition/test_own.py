@@ -508,12 +508,9 @@ def shipped(**settings):
     return load_own(**usual | settings)
 
 
-def test_an_engine_without_its_weights_does_not_load(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "services.recognition.engine.plateward.find_own", lambda: find_own(tmp_path)
-    )
+def test_an_engine_without_its_weights_does_not_load(tmp_path):
     with pytest.raises(NoSuchModel):
-        shipped(detector_again_px=1280, recut_below=0.97, opinion_below=0.9)
+        shipped(detector_again_px=1280, recut_below=0.97, opinion_below=0.9, folder=tmp_path)
 
 
 EUROPE = regions_of(("europe",))
