@@ -228,7 +228,8 @@ dashboards: $(STAMP) ## Write the dashboards and the cluster's alerting rules fr
 SITTING = -m training.sitting $(@:train-%=%) "$$RUN" $${STEPS:+--steps "$$STEPS"} $${RATE:+--rate "$$RATE"} \
 	$${SEED:+--seed "$$SEED"} $${START:+--start "$$START"} $${PURPOSE:+--purpose "$$PURPOSE"} \
 	$${RENDERING:+--rendering "$$RENDERING"} $${UNTIL:+--until "$$UNTIL"} $${EVERY_S:+--every-s "$$EVERY_S"} \
-	$${THREADS:+--threads "$$THREADS"} $${RENDERERS:+--renderers "$$RENDERERS"} $${WIDTHS:+--widths $$WIDTHS}
+	$${THREADS:+--threads "$$THREADS"} $${RENDERERS:+--renderers "$$RENDERERS"} $${WIDTHS:+--widths $$WIDTHS} \
+	$${TEACHERS:+--teachers $$TEACHERS}
 
 .PHONY: train-reader
 train-reader: $(TRAINING_STAMP) ## Render plates and train the plate reader on them [SMOKE=1]; begin or continue a run [RUN=name, STEPS=, START=file]

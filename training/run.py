@@ -17,8 +17,8 @@ CODE: Final = (
     "training", "scenes", "services/recognition/engine", "services/recognition/models", "requirements/training.txt"
 )  # fmt: skip
 """What a run's pictures and steps follow from, apart from `run.toml`."""
-OPTIONAL: Final = {"widths"}
-"""What the first runs did not write."""
+OPTIONAL: Final = ("widths", "teachers")
+"""Lists that the first runs did not write; without them they are empty."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 
 
@@ -54,6 +54,9 @@ class Run:
     validation: Rendering
     widths: tuple[int, ...] = ()
     """Channels of the reader's convolutions; empty for the usual ones, and for the detector."""
+    teachers: tuple[str, ...] = ()
+    """Files of the readers' weights that the reader also learns from, from the repository's root; see
+    `training.distilling`."""
 
 
 def named(name: str) -> Path:
@@ -82,13 +85,14 @@ def read(folder: Path) -> Run:
     """Read a run's `run.toml`. Raises: CannotRun."""
     values = tomllib.loads((folder / "run.toml").read_text(encoding="utf-8"))
     known = {field.name for field in fields(Run)}
-    missing = known - OPTIONAL - values.keys() | values.keys() - known
+    missing = known - {*OPTIONAL} - values.keys() | values.keys() - known
     if missing:
         raise CannotRun(
             f"{folder}/run.toml has too much or too little: {', '.join(sorted(missing))}"
         )
     renderings = {name: _rendering(values[name]) for name in ("training", "validation")}
-    return Run(**values | renderings | {"widths": tuple(values.get("widths", ()))})
+    lists = {name: tuple(values.get(name, ())) for name in OPTIONAL}
+    return Run(**values | renderings | lists)
 
 
 def _rendering(table: Mapping[str, Any]) -> Rendering:

@@ -259,15 +259,19 @@ def begun(args: argparse.Namespace, folder: Path) -> Run:
     return run
 
 
-NEW_ONLY: Final = ("steps", "rate", "seed", "start", "purpose", "rendering", "widths")
+NEW_ONLY: Final = ("steps", "rate", "seed", "start", "purpose", "rendering", "widths", "teachers")
 """Options that describe a new run."""
 
 
 def _new(args: argparse.Namespace, name: str) -> Run:
     usual = USUAL[args.network]
     start = args.start or ""
-    if start and not (runs.ROOT / start).is_file():
-        raise CannotRun(f"{start} is no file; name one from the repository's root")
+    teachers = tuple(args.teachers or ())
+    for file in (start, *teachers):
+        if file and not (runs.ROOT / file).is_file():
+            raise CannotRun(f"{file} is no file; name one from the repository's root")
+    if teachers and args.network != "reader":
+        raise CannotRun("only a reader has teachers")
     return Run(
         name=name,
         net=args.network,
@@ -286,6 +290,7 @@ def _new(args: argparse.Namespace, name: str) -> Run:
         training=NAMED[args.rendering or "hard"],
         validation=VALIDATION,
         widths=tuple(args.widths or ()),
+        teachers=teachers,
     )
 
 
@@ -354,6 +359,11 @@ def _arguments() -> argparse.ArgumentParser:
         type=int,
         nargs=len(reader_net.USUAL),
         help="channels of the reader's convolutions",
+    )
+    new.add_argument(
+        "--teachers",
+        nargs="+",
+        help="weights of readers to learn from, beside the truth: each the file `last` of a run, or a .pt file",
     )
     return parser
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from training import loop, names, patches, train_detector, train_names, train_reader
 from training.detector_net import DetectorNet
+from training.distilling import Teachers
 from training.files import joined
 from training.flat import flat_plate
 from training.name_net import NameNet
@@ -21,8 +22,9 @@ from training.patches import Patches
 from training.plates import PlateRenderer
 from training.reader_net import USUAL, ReaderNet
 from training.rendering import Rendering
-from training.run import CannotRun, Run
+from training.run import ROOT, CannotRun, Run
 from training.samples import REGIONS, Samples, drawn
+from training.saved import NotAWrite
 from training.scenes import Backgrounds, compose
 from training.scenes.backgrounds import Split, read_boxes
 
@@ -77,6 +79,7 @@ class Reading:
     def __init__(self, run: Run) -> None:
         cv2.setNumThreads(1)
         self._widths = run.widths or USUAL
+        self._teachers = _teachers(run)
         self._training = PlateRenderer(rendering=run.training)
         self._validation = PlateRenderer(cached_per_style=4, rendering=run.validation)
 
@@ -104,12 +107,22 @@ class Reading:
         self, net: Any, group: Samples, at: NDArray[np.int64], rng: np.random.Generator
     ) -> torch.Tensor:
         """See `Task`."""
-        return train_reader.loss_of(net, group, at, rng)
+        return train_reader.loss_of(net, group, at, rng, self._teachers)
 
     def validate(self, net: Any, group: Samples, pause: Pausing) -> dict[str, float]:
         """See `Task`."""
         figures: dict[str, float] = train_reader.validate(net, group, AT_ONCE, pause)
         return figures
+
+
+def _teachers(run: Run) -> Teachers | None:
+    """Load the readers that a run learns from, if it names any. Raises: CannotRun."""
+    if not run.teachers:
+        return None
+    try:
+        return Teachers.load([ROOT / file for file in run.teachers])
+    except (FileNotFoundError, NotAWrite) as fault:
+        raise CannotRun(f"Run {run.name} has a teacher that cannot be loaded: {fault}") from fault
 
 
 class Naming:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from services.recognition.models import ALPHABET
 from training import loop, precision
 from training.columns import NOT_TRAINED, at_places
+from training.distilling import WEIGHT, Teachers, divergence
 from training.disturbing import cover, invert, swap_colours
 from training.reader_net import COLUMNS, ROWS, ReaderNet
 from training.samples import REGIONS, Samples, load
@@ -118,9 +119,14 @@ def rendered(samples: Samples) -> int:
 
 
 def loss_of(
-    net: ReaderNet, samples: Samples, at: NDArray[np.int64], rng: np.random.Generator
+    net: ReaderNet,
+    samples: Samples,
+    at: NDArray[np.int64],
+    rng: np.random.Generator,
+    teachers: Teachers | None = None,
 ) -> torch.Tensor:
-    """Return the loss: CTC over all 80 steps, the class at each step, the region, and whether it is a plate."""
+    """Return the loss: CTC over all 80 steps, the class at each step, the region, and whether it is a plate; with
+    teachers, also the divergence from what they say."""
     pictures = torch.from_numpy(disturbed(rng, np.array(samples.pictures[at])))
     with precision.halved():
         columns = net.columns(pictures)
@@ -138,6 +144,7 @@ def loss_of(
         + LATE * at_places(characters, where)
         + REGION * (naming * (lengths > 0).float()).mean()
         + PLATE * functional.binary_cross_entropy_with_logits(plate.float(), is_plate)
+        + (WEIGHT * divergence(characters, teachers.opinion(pictures), lengths) if teachers else 0)
     )
 
 

@@ -122,8 +122,15 @@ def test_the_shares_of_a_step_are_augmented_differently_and_the_same_again():
     assert augmenting(3, 6, 1)[0].random() != augmenting(3, 5, 1)[0].random()
 
 
-def test_the_first_runs_have_a_reader_of_the_usual_widths(tmp_path):
+@pytest.mark.parametrize("name", ["widths", "teachers"])
+def test_a_list_that_the_first_runs_did_not_write_is_empty(name, tmp_path):
     text = runs.text_of(RUN)
-    assert "widths = []\n" in text
-    (tmp_path / "run.toml").write_text(text.replace("widths = []\n", ""))
+    assert f"{name} = []\n" in text
+    (tmp_path / "run.toml").write_text(text.replace(f"{name} = []\n", ""))
     assert runs.read(tmp_path) == RUN
+
+
+def test_a_run_keeps_the_names_of_its_teachers(tmp_path):
+    run = replace(RUN, teachers=("training/runs/a/last", "training/runs/b/last"))
+    (tmp_path / "run.toml").write_text(runs.text_of(run))
+    assert runs.read(tmp_path) == run

@@ -22,6 +22,7 @@ from training.ahead import Ahead
 from training.reader_net import ReaderNet
 from training.rendering import HARD
 from training.run import CannotRun
+from training.samples import REGIONS
 from training.saved import NotAWrite, Saved
 from training.sitting import Sitting, alone
 from training.tasks import Detecting, Naming, Reading
@@ -267,6 +268,32 @@ def test_a_run_has_a_reader_of_its_widths(tmp_path):
     assert [len(weights[f"body.{number}.0.weight"]) for number in (0, 1, 3, 5, 8)] == [*widths]
     assert read.state_dict().keys() == weights.keys()
     assert all(torch.equal(read.state_dict()[name], weights[name]) for name in weights)
+
+
+TINY = (8, 12, 16, 24, 32)
+
+
+def run_with_a_teacher(file):
+    return replace(
+        toy.RUN, batch=4, gap=1, held_out=4, steps=1, rate=1e-3, widths=TINY, teachers=(str(file),)
+    )
+
+
+def test_a_run_learns_from_its_teachers(tmp_path):
+    torch.save(ReaderNet(len(REGIONS), TINY).state_dict(), tmp_path / "teacher.pt")
+    run = run_with_a_teacher(tmp_path / "teacher.pt")
+    losses = []
+    for one in (run, replace(run, teachers=())):
+        folder = tmp_path / str(len(losses))
+        folder.mkdir()
+        Sitting(folder, one, Reading(one), toy.Pause(()), 9e9).go_on()
+        losses.append(log(folder)[-1]["loss"])
+    assert losses[0] > losses[1]
+
+
+def test_a_run_whose_teacher_is_missing_does_not_begin(tmp_path):
+    with pytest.raises(CannotRun, match=r"nothing\.pt"):
+        Reading(run_with_a_teacher(tmp_path / "nothing.pt"))
 
 
 @pytest.mark.parametrize("net", ["reader", "detector", "states"])
