@@ -297,8 +297,13 @@ bench-agreement: $(STAMP) ## Whether held-out pictures rank a network's checkpoi
 
 .PHONY: bench-europe
 bench-europe: $(STAMP) $(TRAINING_STAMP) ## Rendered plates of 14 European countries, read with each region pack [N=700]
-	@$(TRAINING_PY) -m training.european var/bench/europe --n $${N:-700}
+	@$(TRAINING_PY) -m training.road europe var/bench/europe --n $${N:-700}
 	@for packs in us europe "us europe"; do $(BENCH) accuracy --photos var/bench/europe --packs $$packs || exit; done
+
+.PHONY: bench-thresholds
+bench-thresholds: $(STAMP) $(TRAINING_STAMP) ## What each of the engine's thresholds gains and loses on rendered US plates at a road [PHOTOS=dir, N=700]
+	@test -n "$$PHOTOS" || $(TRAINING_PY) -m training.road us var/bench/road --n $${N:-700}
+	@$(BENCH) thresholds --photos "$${PHOTOS:-var/bench/road}" $${ONLY:+--only $$ONLY}
 
 .PHONY: bench-plateless
 bench-plateless: $(STAMP) ## Frames without a plate that yield a read all the same [N=2000, DASHCAM=dir, PACKS="us europe"]
