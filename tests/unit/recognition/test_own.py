@@ -378,7 +378,7 @@ def test_a_text_with_less_than_one_chance_in_two_hundred_is_no_reading(doubted, 
 
 def test_the_engine_reports_the_versions_of_its_networks_and_rules():
     engine = an_engine([], [{"plate": ""}])
-    assert (engine.name, engine.digest) == ("plateward-7/8", "ab" * 32)
+    assert (engine.name, engine.digest) == ("plateward-7/9", "ab" * 32)
 
 
 def test_only_an_unsure_reading_is_sent_to_the_second_reader():
@@ -645,7 +645,7 @@ def test_a_worker_has_one_thread_for_pictures():
 def test_only_packs_with_states_of_the_us_have_their_names_read(packs, named):
     engine = shipped(packs=packs)
     assert (len(engine._reader.versions) == 3) is named
-    assert engine.name.endswith("/8" if packs == ("us",) else "/8-europe")
+    assert engine.name.endswith("/9" if packs == ("us",) else "/9-europe")
 
 
 @pytest.mark.parametrize(("again_px", "searched_at"), [(0, []), (1280, [1280])])
