@@ -2,7 +2,9 @@
 
 A network is an ONNX file of a detector, or the file `last` of a detector's run. Prints one JSON line for each.
 
-With `--engine` the last line is what the service's whole engine reads of the same patches.
+With `--confirmed` each network is counted once more as the service asks it: a place's score is then how sure the network,
+its closer look and both readers are of a plate together. With `--engine` the last line is what the service's whole
+engine reads of the same patches.
 
 Only plates count that a person could read: wide enough, and legible to the service's reader from their true corners.
 Every other plate of a patch, and every region that training ignores, counts neither as found nor as wrong.
@@ -14,18 +16,20 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from services.recognition.engine.corner_refiner import CornerRefiner
 from services.recognition.engine.cuts import CutReader, rectify
 from services.recognition.engine.detector import Detection, PlateDetector
 from services.recognition.engine.factory import chosen_engine
 from services.recognition.engine.geometry import Quad, size_px
 from services.recognition.engine.network import OnnxNetwork
+from services.recognition.engine.odds import log_odds, of_both, probability
 from services.recognition.engine.own_weights import find_own
 from services.recognition.engine.protocol import Engine
 from services.recognition.engine.reader import LEGIBLE
@@ -50,6 +54,47 @@ PACKS: Final = ("us",)
 """Region packs of the engine; held-out patches have US plates alone."""
 WRONG: Final = 0.01
 """Share of the places that may be wrong."""
+
+
+class Finds(Protocol):
+    """Finds places of plates in frames, each with a score."""
+
+    def find(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[Detection]]:
+        """Return the places of each frame, (H, W, 3) uint8 BGR."""
+
+
+class Confirmed:
+    """A detector whose places a closer look and readers confirm or doubt, as in the service's engine.
+
+    The score has the sum of two log odds: those of a plate, by the detector and the closer look, and those of a
+    legible one, by the readers.
+    """
+
+    def __init__(
+        self, detector: Finds, closer: CornerRefiner, readers: Sequence[CutReader]
+    ) -> None:
+        self._detector, self._closer, self._readers = detector, closer, readers
+
+    def find(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        """See `Finds`."""
+        found = self._detector.find(frames)
+        return [self._confirmed(*one) for one in zip(frames, found, strict=True)]
+
+    def _confirmed(self, frame: NDArray[np.uint8], found: Sequence[Detection]) -> list[Detection]:
+        places = [(frame, one.quad) for one in found]
+        examined = self._closer.examine(places)
+        quads = self._closer.place(places, examined)
+        cuts = [rectify(frame, quad, *self._readers[0].margins) for quad in quads]
+        said = [[one.legible for one in reader.read(cuts)] for reader in self._readers]
+        legible = [np.mean([log_odds(one) for one in each]) for each in zip(*said, strict=True)]
+        plate = [
+            log_odds(of_both(first.score, second.score))
+            for first, second in zip(found, examined, strict=True)
+        ]
+        return [
+            Detection(probability(one + float(other)), quad)
+            for one, other, quad in zip(plate, legible, quads, strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +158,7 @@ def _is_legible(image: NDArray[np.uint8], quad: Quad, reader: CutReader) -> bool
     return reading.legible >= LEGIBLE
 
 
-def counted(detector: PlateDetector, patches: Sequence[Patch], wrong: float = WRONG) -> Counted:
+def counted(detector: Finds, patches: Sequence[Patch], wrong: float = WRONG) -> Counted:
     """Count what a detector finds, which reports places from `LOW` on."""
     hits: list[float] = []
     misses: list[float] = []
@@ -196,19 +241,25 @@ def drawn(
     return joined([composed(held_out(seed, n), held, VALIDATION, GROUP) for n in groups])
 
 
-def opened(file: Path, folder: Path) -> PlateDetector:
-    """Return the detector of an ONNX file or of a run; `folder` is for the file that a run's is exported to."""
+def opened(file: Path, folder: Path) -> OnnxNetwork:
+    """Return the network of an ONNX file or of a run; `folder` is for the file that a run's is exported to."""
     if file.name == NAME:
         target = folder / f"{file.parent.name}.onnx"
         export_detector(file, target, version=file.parent.name)
         file = target
-    return PlateDetector(OnnxNetwork(file), longest_px=800, minimum=LOW)
+    return OnnxNetwork(file)
+
+
+def say(figures: Counted | CountedReads, **about: object) -> None:
+    """Print a line of figures."""
+    print(json.dumps(about | asdict(figures)), flush=True)
 
 
 def main() -> None:
     """Count for each network that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", type=Path, nargs="*", help="ONNX files, or `last` of runs")
+    parser.add_argument("--confirmed", action="store_true", help="count as the engine asks, too")
     parser.add_argument("--engine", action="store_true", help="count what the engine reads too")
     parser.add_argument("--count", type=int, default=2048, help="patches")
     parser.add_argument("--seed", type=int, default=SEED)
@@ -218,18 +269,22 @@ def main() -> None:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    reader = CutReader(OnnxNetwork(find_own().reader))
+    weights = find_own()
+    readers = [CutReader(OnnxNetwork(file)) for file in (weights.reader, weights.second_reader)]
     patches = sorted_out(
-        drawn(args.count, args.cache, args.dashcam, args.seed, args.scenes), reader
+        drawn(args.count, args.cache, args.dashcam, args.seed, args.scenes), readers[0]
     )
     with tempfile.TemporaryDirectory() as folder:
         for file in args.networks:
-            figures = counted(opened(file, Path(folder)), patches)
-            print(json.dumps({"network": str(file)} | asdict(figures)), flush=True)
+            network = opened(file, Path(folder))
+            detector = PlateDetector(network, longest_px=800, minimum=LOW)
+            say(counted(detector, patches), network=str(file))
+            if args.confirmed:
+                confirmed = Confirmed(detector, CornerRefiner(network), readers)
+                say(counted(confirmed, patches), network=str(file), confirmed=True)
     if args.engine:
         engine = chosen_engine(Settings(), PACKS)()
-        line = {"engine": engine.name} | asdict(counted_reads(engine, patches))
-        print(json.dumps(line), flush=True)
+        say(counted_reads(engine, patches), engine=engine.name)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from services.recognition.engine.detector import PlateDetector
+from services.recognition.engine.detector import Detection, PlateDetector
+from services.recognition.engine.odds import log_odds
 from services.recognition.engine.protocol import Box
 from training import recall
 from training.patches import Patches
@@ -100,6 +101,52 @@ def test_other_plates_count_neither_as_found_nor_as_wrong(score):
     assert astray.wrong_at_half == (100.0 if score > 0.5 else 0.0)
 
 
+class Closer:
+    """Looks closer: finds each place moved by a pixel, with the probability set for it."""
+
+    def __init__(self, *scores):
+        self._scores = scores
+
+    def examine(self, plates):
+        return [
+            Detection(score, quad + 1)
+            for score, (_, quad) in zip(self._scores, plates, strict=True)
+        ]
+
+    def place(self, plates, examined):
+        return [one.quad for one in examined]
+
+
+class SaysLegible:
+    """A reader that gives each cut the probability of a legible plate that is set for it."""
+
+    margins = (0.05, 0.1)
+
+    def __init__(self, *legible):
+        self._legible = legible
+
+    def read(self, cuts):
+        return [SimpleNamespace(legible=one) for one, _ in zip(self._legible, cuts, strict=True)]
+
+
+def test_a_place_is_as_sure_as_both_looks_and_both_readers_together():
+    detector = found([(0.9, PLATE), (0.8, SIGN)])
+    readers = SaysLegible(0.9, 0.5), SaysLegible(0.5, 0.1)
+    confirmed = recall.Confirmed(detector, Closer(0.6, 0.8), readers)
+    [[plate, sign]] = confirmed.find([EMPTY])
+    looks = (log_odds(0.9) + log_odds(0.6)) / 2, log_odds(0.8)
+    legible = log_odds(0.9) / 2, log_odds(0.1) / 2
+    for one, look, said, quad in zip((plate, sign), looks, legible, (PLATE, SIGN), strict=True):
+        assert log_odds(one.score) == pytest.approx(look + said, abs=1e-3)
+        assert one.quad.tolist() == (quad + 1).tolist()
+
+
+def test_a_patch_without_a_place_has_none_to_confirm():
+    assert recall.Confirmed(found([]), Closer(), (SaysLegible(), SaysLegible())).find([EMPTY]) == [
+        []
+    ]
+
+
 class ReadsAt:
     """An engine that gives readings at the places set for each patch."""
 
@@ -129,12 +176,14 @@ def test_a_run_is_counted_as_the_network_exported_from_it(tmp_path):
     shipped = "services/recognition/models/second_detector.onnx"
     done = subprocess.run(
         [sys.executable, "-m", "training.recall", run, shipped,
-         "--count", "16", "--scenes", "2", "--cache", str(tmp_path), "--engine"],
+         "--count", "16", "--scenes", "2", "--cache", str(tmp_path), "--confirmed", "--engine"],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    trained, exported, engine = (json.loads(line) for line in done.stdout.splitlines())
+    trained, sure, exported, _, engine = (json.loads(line) for line in done.stdout.splitlines())
     assert (trained.pop("network"), exported.pop("network")) == (run, shipped)
+    assert (sure["network"], sure["confirmed"], sure["legible"]) == (run, True, trained["legible"])
+    assert sure["recall"] >= trained["recall"]
     assert trained == exported
     assert trained["legible"] > 0
     assert trained["recall_at_half"] > 0.5
