@@ -2,9 +2,9 @@
 
 A network is an ONNX file of a detector, or the file `last` of a detector's run. Prints one JSON line for each.
 
-With `--confirmed` each network is counted once more as the service asks it: a place's score is then how sure the network,
-its closer look and both readers are of a plate together. With `--engine` the last line is what the service's whole
-engine reads of the same patches.
+With `--confirmed` each network is counted once more as the service asks it: a place's score is then how sure the
+network, its closer look and both readers are of a plate together. With `--engine` the last line is what the service's
+whole engine reads of the same patches.
 
 Only plates count that a person could read: wide enough, and legible to the service's reader from their true corners.
 Every other plate of a patch, and every region that training ignores, counts neither as found nor as wrong.
