@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -94,12 +95,18 @@ async def test_the_index_lists_existing_pages(client: httpx.AsyncClient) -> None
 def test_its_status_shows_every_service_the_lag_and_the_log(
     stack: Running, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = status(["status", "--folder", str(folder), "--json"])
-    state = json.loads(capsys.readouterr().out)
+    for _ in range(10):
+        ended = status(["status", "--folder", str(folder), "--json"])
+        state = json.loads(capsys.readouterr().out)
+        # On a busy machine a service may answer late.
+        if not (faults := [one for one in state["services"] if not one["ready"]]):
+            break
+        time.sleep(1)
+    assert faults == []
     # The disk is the machine's, and may be nearly full: that alone is a fault here.
-    assert ended == any(disk["nearly_full"] for disk in state["disks"]), state
+    full = any(disk["nearly_full"] for disk in state["disks"])
+    assert ended == full, (state["disks"], state["hot_lists"])
     assert [one["name"] for one in state["services"]] == [*APIS, *PAGES, *WORKERS]
-    assert all(one["ready"] for one in state["services"])
     assert any(lag["group"].startswith("hotlist-") for lag in state["lag"]), state["lag"]
     assert state["log"]["behind_s"] < 60
     assert state["disks"][0]["name"] == str(folder)
